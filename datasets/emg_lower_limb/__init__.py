@@ -1,0 +1,1 @@
+"""The data set emg_lower_limb."""

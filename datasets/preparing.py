@@ -1,0 +1,83 @@
+"""Has a data set built where it is missing, and built again where its raw files have changed."""
+
+import contextlib
+import io
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+
+from tfseq.datasets.record_builder import RecordBuilder, RecordConfig, fingerprint
+from tfseq.errors import UserError
+
+
+def prepared(
+    cls: type[RecordBuilder],
+    config: RecordConfig,
+    *,
+    data_dir: str | Path | None,
+    manual_dir: Path | None,
+) -> RecordBuilder:
+    """Returns a builder of `cls` whose records are on disk.
+
+    Raises:
+        UserError: If the raw files are missing or hold something that a record may not.
+    """
+    builder = cls(config=_named_or_new(cls, config), data_dir=data_dir)
+    source = _source(builder, config, manual_dir)
+    if not builder.is_prepared():
+        return _build(builder, source, manual_dir)
+    if source is None or builder.info.metadata.get("source") == source:
+        return builder
+    print(f"The files in {manual_dir} are not those that {builder.info.full_name} was built from.")
+    with _set_aside(Path(builder.data_dir)):
+        fresh = cls(config=_named_or_new(cls, config), data_dir=data_dir)
+        return _build(fresh, source, manual_dir)
+
+
+def _build(builder: RecordBuilder, source: str | None, manual_dir: Path | None) -> RecordBuilder:
+    if source is not None:
+        builder.info.metadata["source"] = source
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    print(f"Building data set {builder.info.full_name} in {builder.data_dir}", flush=True)
+    # TFDS would speak of downloads; there are none.
+    with contextlib.redirect_stdout(io.StringIO()):
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
+        )
+    return builder
+
+
+@contextlib.contextmanager
+def _set_aside(folder: Path) -> Iterator[None]:
+    """Keeps a data set until its successor is written, and brings it back if that fails."""
+    aside = folder.with_name(f".{folder.name}.replaced")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    try:
+        yield
+    except BaseException:
+        aside.rename(folder)
+        raise
+    shutil.rmtree(aside)
+
+
+def _named_or_new(cls: type[RecordBuilder], config: RecordConfig) -> RecordConfig | str:
+    """TFDS wants a config that the builder lists to be given by its name."""
+    return config.name if config.name in cls.builder_configs else config
+
+
+def _source(builder: RecordBuilder, config: RecordConfig, manual_dir: Path | None) -> str | None:
+    if builder.EXPECTS is None:
+        return None
+    if manual_dir is not None:
+        return fingerprint(builder.source_files(manual_dir, config))
+    if not builder.is_prepared():
+        raise UserError(
+            f"--manual_dir: {builder.name} is made from your files; "
+            f"name the folder that holds {builder.EXPECTS}"
+        )
+    return None

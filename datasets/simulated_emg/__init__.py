@@ -1,0 +1,1 @@
+"""The data set simulated_emg."""

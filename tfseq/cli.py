@@ -1,0 +1,149 @@
+"""How every command line of tfseq starts, explains itself and ends.
+
+TensorFlow is not imported here, so that `--help` answers at once.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from absl import flags
+from absl import logging as absl_logging
+
+from tfseq.errors import UserError
+
+FLAGS = flags.FLAGS
+
+_NOISE = (
+    "`FeatureConnector.dtype` is deprecated",  # TFDS 4.9 warns about its own code
+    "Using custom data configuration",  # settings other than the default are no reason to worry
+    "has no dataset_info.json",  # TFDS looks for a data set before it builds it
+)
+
+
+def run(main: Callable[[], None], define_flags: Callable[[], None], description: str) -> None:
+    """Parses the flags, runs a command and ends the process.
+
+    A user's mistake ends in one line and exit code 1; a bug keeps its traceback.
+
+    Args:
+        main: The command.
+        define_flags: Defines its flags.
+        description: What `--help` prints above them.
+    """
+    _plain_warnings()
+    try:
+        define_flags()
+        if {"--help", "-help", "-h"} & set(sys.argv[1:]):
+            print(_help(description))
+            return
+        rest = FLAGS(sys.argv)[1:]
+        if rest:
+            raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
+        main()
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except (UserError, flags.Error) as error:
+        _fail(str(error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        _fail(f"{error.filename or 'writing'}: {error.strerror}")
+
+
+def define_data_flags() -> None:
+    """Defines the flags that say which records a command reads."""
+    flags.DEFINE_string(
+        "dataset",
+        None,
+        "Data set: simulated_emg (needs no files), emg_lower_limb or record_sets (your own).",
+    )
+    flags.DEFINE_string(
+        "manual_dir", None, "Folder of the raw files of emg_lower_limb, record_sets."
+    )
+    flags.DEFINE_string("data_dir", None, "Where built data sets are kept [~/tensorflow_datasets].")
+
+
+def require(*names: str) -> None:
+    """Refuses a command line that lacks one of the flags.
+
+    Raises:
+        UserError: If one is not given.
+    """
+    for name in names:
+        if FLAGS[name].value is None:
+            raise UserError(f"--{name} is missing; see --help")
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without its start-up messages, unless TF_CPP_MIN_LOG_LEVEL is set."""
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        raise UserError(
+            f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}: this command needs tensorflow"
+        )
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        # Some messages come before TensorFlow reads the level.
+        with _stderr_held_back():
+            import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def _stderr_held_back() -> Iterator[None]:
+    """Drops what C++ code writes to stderr, unless the block fails: then it is printed."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            messages.seek(0)
+            os.write(kept, messages.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _plain_warnings() -> None:
+    """Has warnings printed as `warning: ...`, without those that no user can do anything about."""
+    absl_logging.use_absl_handler()
+    handler = absl_logging.get_absl_handler()
+    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    handler.addFilter(lambda record: not any(text in record.getMessage() for text in _NOISE))
+
+
+def _help(description: str) -> str:
+    lines = [description.strip(), "", "Flags:"]
+    for module, defined in sorted(FLAGS.flags_by_module_dict().items()):
+        if module.startswith(("absl", "ml_collections")):
+            continue
+        for flag in defined:
+            if "." not in flag.name and flag.name != "config":
+                lines.append(f"  --{flag.name}: {flag.help}")
+    if "config" in FLAGS:
+        lines += ["", "Settings, with their defaults:"]
+        lines += [f"  --config.{key}={value}" for key, value in _settings(FLAGS["config"].default)]
+    return "\n".join(lines)
+
+
+def _settings(config: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    rows = []
+    for key, value in config.items():
+        if hasattr(value, "items"):
+            rows += _settings(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", "" if value is None else value))
+    return rows
+
+
+def _fail(message: str, code: int = 1) -> None:
+    sys.stdout.flush()
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(code)

@@ -1,0 +1,64 @@
+"""The settings of a training run: one file a model, with the report's values.
+
+`get(model)` reads one; `--config.<key>=<value>` on the command line changes a setting.
+"""
+
+import importlib
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from tfseq import models
+from tfseq.errors import UserError
+
+STRATEGIES = ("auto", "one_device", "mirrored")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
+LOSSES = ("mse", "mae", "huber")
+CACHES = ("auto", "always", "never")
+
+
+def get(model: str) -> ConfigDict:
+    """Returns the settings with which the report trained a model.
+
+    Raises:
+        UserError: If there is no such model.
+    """
+    if model not in models.names():
+        raise UserError(
+            f"--model: there is no model {model!r}; there are {', '.join(models.names())}"
+        )
+    return importlib.import_module(f"tfseq.configs.{model}").get_config()
+
+
+def check(config: ConfigDict) -> None:
+    """Refuses settings that no run can have.
+
+    Raises:
+        UserError: If one is out of range; the message names the flag and what was expected.
+    """
+    choices = {
+        "strategy": (config.strategy, STRATEGIES),
+        "precision": (config.precision, PRECISIONS),
+        "optimizer.name": (config.optimizer.name, OPTIMIZERS),
+        "loss": (config.loss, LOSSES),
+        "data.cache": (config.data.cache, CACHES),
+    }
+    for key, (value, known) in choices.items():
+        if value not in known:
+            raise UserError(f"--config.{key}: expected one of {', '.join(known)}, got {value!r}")
+    least: dict[str, tuple[Any, float]] = {
+        "epochs": (config.epochs, 1),
+        "batch_size": (config.batch_size, 1),
+        "seed": (config.seed, 0),
+        "early_stopping.patience": (config.early_stopping.patience, 0),
+        "checkpoint.every_steps": (config.checkpoint.every_steps, 0),
+    }
+    for key, (value, low) in least.items():
+        if value < low:
+            raise UserError(f"--config.{key}: expected {low} or more, got {value}")
+    if not config.optimizer.learning_rate > 0:
+        raise UserError(
+            "--config.optimizer.learning_rate: expected a number above 0, "
+            f"got {config.optimizer.learning_rate}"
+        )

@@ -1,0 +1,52 @@
+"""The settings that all models share."""
+
+from ml_collections import ConfigDict, config_dict
+
+
+def get_config() -> ConfigDict:
+    """Returns the settings; a model's own file fills in `model` and `optimizer`."""
+
+    def unset() -> config_dict.FieldReference:
+        return config_dict.placeholder(object)
+
+    return ConfigDict(
+        {
+            # The network: `name`, and the keyword arguments of its `network` function.
+            "model": {},
+            # One of sgd, rmsprop, adam, adamw, with PyTorch's constants.
+            "optimizer": {"name": "adam", "learning_rate": 1e-3, "momentum": 0.0},
+            # One of mse, mae, huber. The report does not name its loss: see docs/models.md.
+            "loss": "mse",
+            "epochs": 10,
+            "batch_size": 128,
+            "seed": 0,
+            # The data set: `name`, and its own settings; empty keeps the data set's default.
+            "dataset": {
+                "name": "simulated_emg",
+                "train_records": unset(),
+                "validation_records": unset(),
+                "test_records": unset(),
+                "seed": unset(),
+                "stride": unset(),
+                "scaling": unset(),
+                "sets": unset(),
+                "label_range": unset(),
+                "allow_nonfinite": unset(),
+                "allow_out_of_range": unset(),
+            },
+            # Splits may be parts, such as train[:10%]. cache keeps the records in memory: always,
+            # never, or auto, where they take less than a quarter of what is free.
+            "data": {"train_split": "train", "validation_split": "validation", "cache": "auto"},
+            # Give every channel mean 0 and variance 1, inside the model.
+            "transform": {"standardize": False},
+            # auto: mirrored on several GPUs, else one_device.
+            "strategy": "auto",
+            # float32, mixed_bfloat16 or mixed_float16.
+            "precision": "float32",
+            "jit_compile": False,
+            # Stop when the validation loss has not fallen for so many epochs; 0 never stops.
+            "early_stopping": {"patience": 0},
+            # Besides every epoch, save every so many steps; 0 does not.
+            "checkpoint": {"every_steps": 0},
+        }
+    )

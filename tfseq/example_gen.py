@@ -1,0 +1,167 @@
+"""From a TFDS data set to tf.data batches of (waveform, label).
+
+Training batches are a function of (seed, epoch, step) alone, so that a run that was stopped goes on
+with the batches that it would have seen.
+"""
+
+import dataclasses
+
+import psutil
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tfseq.errors import UserError
+
+_SHUFFLE_BUFFER_BYTES = 256 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """The records of a split, or of a part of one such as `train[:10%]`.
+
+    Attributes:
+        builder: A TFDS builder whose records are on disk.
+        name: The split, as TFDS spells it.
+        shard: (index, count): every worker of several reads its own part of the records.
+    """
+
+    builder: tfds.core.DatasetBuilder
+    name: str
+    shard: tuple[int, int] = (0, 1)
+
+    def __post_init__(self) -> None:
+        whole = self.name.partition("[")[0]
+        if whole not in self.builder.info.splits:
+            known = ", ".join(self.builder.info.splits) or "none"
+            raise UserError(
+                f"{self.builder.name} has no split {self.name!r} as it was built; it has {known}"
+            )
+        try:
+            count = self.builder.info.splits[self._slice()].num_examples
+        except ValueError as error:
+            raise UserError(
+                f"{self.name!r} is not a split; write train, train[:100] or train[:10%]"
+            ) from error
+        if not count:
+            raise UserError(f"{self.builder.name}: split {self.name!r} holds no record")
+
+    @property
+    def num_records(self) -> int:
+        """How many records there are."""
+        return self.builder.info.splits[self._slice()].num_examples
+
+    @property
+    def waveform_shape(self) -> tuple[int, int]:
+        """(channels, steps) of a waveform."""
+        return self.builder.info.features["waveform"].shape
+
+    def num_batches(self, batch_size: int) -> int:
+        """How many batches an epoch has, the last of which may be smaller."""
+        return -(-self.num_records // batch_size)
+
+    def records(self) -> tf.data.Dataset:
+        """Returns (waveform, label) record by record, in the order in which they are stored."""
+        options = tf.data.Options()
+        # Sharding is explicit here; tf.distribute need not guess.
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        return self.builder.as_dataset(
+            split=self._slice(),
+            as_supervised=True,
+            read_config=tfds.ReadConfig(options=options, try_autocache=False),
+        )
+
+    def _slice(self) -> str | tfds.core.ReadInstruction:
+        index, count = self.shard
+        return self.name if count == 1 else tfds.even_splits(self.name, n=count)[index]
+
+
+def evaluation_batches(split: Split, batch_size: int) -> tf.data.Dataset:
+    """Returns all records once, in order, in batches of (waveform, label).
+
+    Args:
+        split: What to read.
+        batch_size: Records a batch; the last one may be smaller.
+
+    Returns:
+        Batches of waveform (batch, channels, steps) and label (batch, steps), float32.
+    """
+    return split.records().batch(batch_size, num_parallel_calls=2).prefetch(2)
+
+
+def training_batches(
+    split: Split,
+    batch_size: int,
+    *,
+    seed: int,
+    first_epoch: int = 0,
+    first_step: int = 0,
+    cache: str = "auto",
+) -> tf.data.Dataset:
+    """Returns epoch after epoch of shuffled batches, without end.
+
+    Records that fit are held in memory and shuffled as a whole; others are read again in every
+    epoch through a shuffle buffer of 256 MiB (TFDS shuffles once more when it writes them).
+
+    Args:
+        split: What to read.
+        batch_size: Records a batch; the last one of an epoch may be smaller.
+        seed: With the number of the epoch it determines the order.
+        first_epoch: The epoch to begin with.
+        first_step: How many batches of it to leave out.
+        cache: "always" or "never" keep the records in memory, or "auto": where they fit.
+
+    Returns:
+        Batches of waveform (batch, channels, steps) and label (batch, steps), float32.
+    """
+    if cache == "always" or (cache == "auto" and _fits_in_memory(split)):
+        batches = _from_memory(split, batch_size, seed, first_epoch)
+    else:
+        batches = _from_disk(split, batch_size, seed, first_epoch)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return batches.skip(first_step).prefetch(2).with_options(options)
+
+
+def _tensors(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
+    with tf.device("CPU"):
+        return split.records().batch(split.num_records).get_single_element()
+
+
+def _record_bytes(split: Split) -> int:
+    channels, steps = split.waveform_shape
+    return 4 * steps * (channels + 1)
+
+
+def _fits_in_memory(split: Split) -> bool:
+    return split.num_records * _record_bytes(split) < psutil.virtual_memory().available / 4
+
+
+def _from_memory(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf.data.Dataset:
+    waveforms, labels = _tensors(split)
+
+    def order(epoch: tf.Tensor) -> tf.data.Dataset:
+        indices = tf.range(split.num_records, dtype=tf.int64)
+        shuffled = tf.random.experimental.stateless_shuffle(indices, seed=[seed, epoch])
+        return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
+
+    def gather(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.gather(waveforms, indices), tf.gather(labels, indices)
+
+    return _epochs(first_epoch).flat_map(order).map(gather, num_parallel_calls=2)
+
+
+def _from_disk(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf.data.Dataset:
+    records = split.records()
+    buffer = min(split.num_records, max(batch_size, _SHUFFLE_BUFFER_BYTES // _record_bytes(split)))
+
+    def shuffled(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.stateless_uniform(
+            [], seed=[seed, epoch], minval=None, maxval=None, dtype=tf.int64
+        )
+        return records.shuffle(buffer, seed=order).batch(batch_size)
+
+    return _epochs(first_epoch).flat_map(shuffled)
+
+
+def _epochs(first: int) -> tf.data.Dataset:
+    return tf.data.Dataset.counter(start=first)

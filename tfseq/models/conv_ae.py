@@ -1,0 +1,83 @@
+"""The report's model 3: a convolutional autoencoder with the CNN of model 2 behind it."""
+
+from collections.abc import Sequence
+
+import keras
+
+from tfseq.models import cnn, layers
+
+
+def network(
+    waveform: keras.KerasTensor,
+    *,
+    latent_units: int = 64,
+    autoencoder_activation: str = "leaky_relu",
+    filters: Sequence[int] = (2, 3, 4),
+    dropout: float | Sequence[float] = (0.3, 0.3),
+    activation: str = "relu",
+    negative_slope: float = 0.01,
+    batch_norm: bool = True,
+    classifier: bool = False,
+    initializer: str = "torch",
+) -> keras.KerasTensor:
+    """Squeezes a record through a latent vector, restores it and labels what was restored.
+
+    Args:
+        waveform: (batch, channels, steps); the sizes of `cnn.network`.
+        latent_units: Size of the latent vector.
+        autoencoder_activation: Activation in encoder and decoder, one of `layers.ACTIVATIONS`.
+        filters: Filters of the convolutional tail, see `cnn.network`.
+        dropout: Dropout of the tail.
+        activation: Activation of the tail.
+        negative_slope: Slope of "leaky_relu" below zero, wherever it is used.
+        batch_norm: Normalize in the tail.
+        classifier: End in a linear layer.
+        initializer: One of `layers.INITIALIZERS`.
+
+    Returns:
+        (batch, steps).
+
+    Raises:
+        UserError: If the network cannot have this input.
+    """
+    channels, steps = waveform.shape[1:]
+
+    def activate(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        return layers.activation(
+            x, autoencoder_activation, name=name, negative_slope=negative_slope
+        )
+
+    x = keras.layers.Reshape((channels, steps, 1), name="image")(waveform)
+    for index, (count, strides) in enumerate(((4, 1), (6, 2), (6, 2))):
+        name = f"encoder_{2 * index}"
+        x = layers.conv2d(x, count, name=name, initializer=initializer, strides=strides)
+        x = activate(x, f"encoder_{2 * index + 1}")
+    x = layers.conv2d(x, 8, name="encoder_6", initializer=initializer)
+    height, width, depth = x.shape[1:]
+    x = layers.flatten(x, name="encoder_7")
+    x = layers.dense(x, latent_units, name="encoder_8", initializer=initializer)
+
+    x = layers.dense(x, height * width * depth, name="decoder_0", initializer=initializer)
+    x = layers.unflatten(x, height, width, depth, name="decoder_1")
+    for index, (count, strides, padding) in enumerate(((6, 1, 1), (6, 2, 1), (4, 2, 0))):
+        name = f"decoder_{2 * index + 2}"
+        x = layers.conv2d_transpose(
+            x, count, name=name, initializer=initializer, strides=strides, padding=padding
+        )
+        x = activate(x, f"decoder_{2 * index + 3}")
+    x = layers.conv2d_transpose(x, 1, name="decoder_8", initializer=initializer)
+    trim = ((0, x.shape[1] - channels), (0, x.shape[2] - steps))
+    x = keras.layers.Cropping2D(trim, name="decoder_9")(x)
+    return cnn.feature_maps(
+        x,
+        steps=steps,
+        name="decoder",
+        first_index=10,
+        filters=filters,
+        dropout=dropout,
+        activation=activation,
+        negative_slope=negative_slope,
+        batch_norm=batch_norm,
+        classifier=classifier,
+        initializer=initializer,
+    )

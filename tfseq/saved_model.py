@@ -1,0 +1,55 @@
+"""Loads an exported model and runs it, as a server would."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfseq.errors import UserError
+
+
+class SavedModel:
+    """An exported model.
+
+    Args:
+        folder: A version folder, such as saved_models/cnn/1.
+
+    Attributes:
+        waveform_shape: (channels, steps) of its input.
+        config: The settings that it was trained with; empty if they are not beside it.
+
+    Raises:
+        UserError: If there is no model in the folder, or it is not one of tfseq's.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        folder = Path(folder)
+        if not (folder / "saved_model.pb").is_file():
+            raise UserError(f"--saved_model: no model in {folder}{_hint(folder)}")
+        try:
+            self._loaded = tf.saved_model.load(str(folder))
+            self._serve = self._loaded.signatures["serving_default"]
+            waveform = self._serve.structured_input_signature[1]["waveform"]
+        except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
+            raise UserError(
+                f"--saved_model: {folder} does not hold a model with a signature "
+                "serving_default(waveform) -> label that this TensorFlow can load"
+            ) from error
+        self.waveform_shape: tuple[int, int] = tuple(waveform.shape[1:])
+        config = folder / "config.json"
+        self.config: dict[str, Any] = json.loads(config.read_text()) if config.is_file() else {}
+
+    def predict(self, waveform: np.ndarray) -> np.ndarray:
+        """Returns labels (batch, steps) float32 for waveforms (batch, channels, steps) float32."""
+        return self._serve(waveform=tf.constant(waveform))["label"].numpy()
+
+
+def _hint(folder: Path) -> str:
+    versions = sorted(path.parent.name for path in folder.glob("*/saved_model.pb"))
+    if versions:
+        return (
+            f"; it holds versions {', '.join(versions)}: name one, such as {folder / versions[-1]}"
+        )
+    return "; expected a version folder such as saved_models/cnn/1"

@@ -1,0 +1,27 @@
+"""What a record is, read from `schema.pbtxt`: the one place that knows the sizes and the range."""
+
+import functools
+from pathlib import Path
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+PATH = Path(__file__).with_name("schema.pbtxt")
+
+
+@functools.cache
+def _features() -> dict[str, schema_pb2.Feature]:
+    schema = text_format.Parse(PATH.read_text(encoding="utf-8"), schema_pb2.Schema())
+    return {feature.name: feature for feature in schema.feature}
+
+
+def waveform_shape() -> tuple[int, int]:
+    """Returns (channels, steps) of a waveform."""
+    channels, steps = (dim.size for dim in _features()["waveform"].shape.dim)
+    return channels, steps
+
+
+def label_range() -> tuple[float, float]:
+    """Returns the lowest and the highest label that a record may hold."""
+    domain = _features()["label"].float_domain
+    return domain.min, domain.max

@@ -1,0 +1,105 @@
+"""Trains a model, measures it beside the baselines and exports it for TF Serving.
+
+  python -m tfseq.train --model=cnn
+  python -m tfseq.train --model=resnet --dataset=emg_lower_limb --manual_dir=emg --epochs=20
+  python -m tfseq.train --model=mlp --config.model.hidden_units=800,600,400 --batch_size=64
+  python -m tfseq.train --model=cnn --config.data.train_split='train[:10%]' --workdir=runs/tenth
+
+Started again, it goes on where the run in the workdir stands. Ctrl-C saves and stops.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from tfseq import cli, configs
+
+if TYPE_CHECKING:
+    from tfseq import trainer
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Defines the flags; the settings of `--config.*` are those of the model that is named."""
+    flags.DEFINE_string("model", "cnn", "Model: cnn, conv_ae, mlp or resnet.")
+    cli.define_data_flags()
+    flags.DEFINE_string("workdir", None, "Folder of the run [runs/<dataset>/<model>].")
+    flags.DEFINE_string(
+        "export_dir", "saved_models", "The model goes to <export_dir>/<model>/<version>."
+    )
+    flags.DEFINE_integer("epochs", None, "Epochs to train in all.")
+    flags.DEFINE_integer("batch_size", None, "Records a training step.")
+    flags.DEFINE_integer("seed", None, "Seed of the weights, the dropout and the order of records.")
+    early = flags.FlagValues()
+    flags.DEFINE_string("model", "cnn", "", flag_values=early)
+    early(sys.argv, known_only=True)
+    config_flags.DEFINE_config_dict("config", configs.get(early.model))
+
+
+def main() -> None:
+    """Runs the command."""
+    config = _config()
+    configs.check(config)
+    workdir = Path(FLAGS.workdir or Path("runs", config.dataset.name, config.model.name))
+
+    cli.import_tensorflow()
+    from tfseq import checkpoint, datasets, evaluator, trainer
+    from tfseq.example_gen import Split
+
+    settings = config.dataset.to_dict()
+    builder = datasets.load(
+        settings.pop("name"), data_dir=FLAGS.data_dir, manual_dir=FLAGS.manual_dir, **settings
+    )
+    training = Split(builder, config.data.train_split)
+    validation = Split(builder, config.data.validation_split)
+    scored = [validation] + [Split(builder, "test")] * ("test" in builder.info.splits)
+    try:
+        result = trainer.train(config, training, validation, workdir)
+    except checkpoint.Interrupted:
+        print(f"\nStopped. The run is saved in {workdir}; the same command goes on from there.")
+        raise SystemExit(130) from None
+    splits = evaluator.evaluate(evaluator.predictor(result.model), training, scored)
+    _finish(config, workdir, result, splits)
+
+
+def _config() -> ConfigDict:
+    config = FLAGS.config
+    for name in ("epochs", "batch_size", "seed"):
+        if FLAGS[name].value is not None:
+            config[name] = FLAGS[name].value
+    if FLAGS.dataset is not None:
+        config.dataset.name = FLAGS.dataset
+    return config
+
+
+def _finish(config: ConfigDict, workdir: Path, result: "trainer.Result", splits: dict) -> None:
+    """Exports the model, unless this run already has, and says how good it is."""
+    from tfseq import evaluator, pusher
+
+    path = workdir / "evaluation.json"
+    export = evaluator.read(path)["export"] if path.is_file() and not result.trained else None
+    names = {"model": config.model.name, "dataset": config.dataset.name}
+    evaluation = evaluator.summary(splits, **names, export=None)
+    if export is None or not Path(export).is_dir():
+        documents = {
+            "evaluation.json": evaluation,
+            "config.json": json.loads(config.to_json_best_effort()),
+        }
+        export = str(
+            pusher.push(result.model, Path(FLAGS.export_dir, config.model.name), documents)
+        )
+    evaluation["export"] = export
+    evaluator.write(evaluation, path)
+    print(f"\n{evaluator.table(evaluation)}\n")
+    print(f"Epoch {result.best_epoch} of {result.epochs} has the lowest validation loss.")
+    print(f"Logs, checkpoints and evaluation.json: {workdir}")
+    print(f"Exported for TF Serving: {export}")
+
+
+if __name__ == "__main__":
+    cli.run(main, define_flags, __doc__)
