@@ -57,7 +57,9 @@ def main() -> None:
     )
     training = Split(builder, config.data.train_split)
     validation = Split(builder, config.data.validation_split)
-    scored = [validation] + [Split(builder, "test")] * ("test" in builder.info.splits)
+    scored = [validation]
+    if "test" in builder.info.splits:
+        scored.append(Split(builder, "test"))
     try:
         result = trainer.train(config, training, validation, workdir)
     except checkpoint.Interrupted:

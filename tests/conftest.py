@@ -1,0 +1,83 @@
+"""What several test files share: a small data set, the golden vectors, another process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# The tolerances are those of float32; GPUs multiply in TensorFloat-32 unless told otherwise.
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+
+_GOLDEN = Path(__file__).with_name("golden")
+_GOLDEN_SETTINGS = {
+    "mlp": {"hidden_units": (16, 12, 8), "dropout": (0, 0, 0)},
+    "cnn": {"dropout": 0},
+    "conv_ae": {"dropout": 0},
+    "resnet": {},
+}
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    """Where the tests keep data sets."""
+    return tmp_path_factory.mktemp("tensorflow_datasets")
+
+
+@pytest.fixture(scope="session")
+def builder(data_dir):
+    """simulated_emg with 50, 20 and 20 records."""
+    from tfseq import datasets
+
+    return datasets.load(
+        "simulated_emg",
+        data_dir=data_dir,
+        train_records=50,
+        validation_records=20,
+        test_records=20,
+    )
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Returns a function from a model's name to the arrays that PyTorch computed."""
+
+    def read(name):
+        with np.load(_GOLDEN / f"{name}.npz") as arrays:
+            return dict(arrays)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def golden_model():
+    """Returns a function from a model's name to a model with the weights of the golden vectors."""
+    from tfseq import models, torch_weights
+
+    def build(name):
+        model = models.build(name, **_GOLDEN_SETTINGS[name])
+        torch_weights.load(model, _GOLDEN / f"{name}.npz")
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def python():
+    """Returns a function that runs a script in another process and returns its standard output."""
+
+    def run(script, *arguments, **environment):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *map(str, arguments)],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

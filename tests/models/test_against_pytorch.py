@@ -1,0 +1,153 @@
+"""The models beside the PyTorch rebuild of the report's, with weights that both share."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import torch
+from benchmarks import torch_models
+
+from tfseq import models, torch_weights
+
+SETTINGS = {
+    "mlp": {"hidden_units": (24, 10, 6), "dropout": (0, 0, 0)},
+    "cnn": {"dropout": 0},
+    "conv_ae": {"dropout": 0},
+    "resnet": {},
+}
+# The report's initialization of the residual network is He's, not PyTorch's.
+INITIALIZER = {"initializer": "torch"}
+
+
+@pytest.fixture(params=models.names())
+def name(request):
+    return request.param
+
+
+def build_torch(name, seed):
+    torch.manual_seed(seed)
+    return torch_models.MODELS[name](**SETTINGS[name])
+
+
+def twins(name, seed):
+    """A PyTorch model with random weights and statistics, and its Keras twin."""
+    network = build_torch(name, seed)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.uniform_(-0.5, 0.5)
+                module.running_mean.uniform_(-0.5, 0.5)
+                module.running_var.uniform_(0.5, 2.0)
+    model = models.build(name, **SETTINGS[name])
+    torch_weights.load(model, {key: value.numpy() for key, value in network.state_dict().items()})
+    return network, model
+
+
+def example(seed, records=3):
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(records, 4, 4000)).astype(np.float32)
+    return x, random.uniform(0, 4, (records, 4000)).astype(np.float32)
+
+
+def torch_step(network, x, y, learning_rate):
+    """One training step with plain gradient descent; returns the loss before it."""
+    optimizer = torch.optim.SGD(network.parameters(), lr=learning_rate)
+    network.train()
+    loss = torch.nn.functional.mse_loss(network(torch.from_numpy(x)), torch.from_numpy(y))
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_inference_agrees(name, seed):
+    network, model = twins(name, seed)
+    x, _ = example(seed)
+    with torch.no_grad():
+        expected = network.eval()(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(model(x, training=False), expected, rtol=0, atol=1e-5)
+
+
+def test_a_training_step_agrees(name):
+    network, model = twins(name, seed=3)
+    x, y = example(seed=3)
+    expected_loss = torch_step(network, x, y, learning_rate=0.1)
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
+    assert model.train_on_batch(x, y) == pytest.approx(expected_loss, rel=1e-5)
+    # Its own names and layouts are those that `load` wants: what is loaded is the expectation.
+    expected = models.build(name, **SETTINGS[name])
+    torch_weights.load(expected, {k: v.numpy() for k, v in network.state_dict().items()})
+    for ours, theirs in zip(model.weights, expected.weights, strict=True):
+        # PyTorch's running variance is that of a sample, n / (n - 1) times the one here.
+        rtol = 3e-4 if "moving" in ours.path else 1e-5
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-6, err_msg=ours.path)
+
+
+def fan_ins(name):
+    """The fan of every layer with weights as PyTorch counts it, under the layer's Keras name."""
+    modules = build_torch(name, seed=0).named_modules()
+    return {
+        key.replace(".", "_"): math.prod(module.weight.shape[1:])
+        for key, module in modules
+        if hasattr(module, "weight") and module.weight.ndim > 1
+    }
+
+
+def test_default_weights_lie_within_pytorch_s_bounds(name):
+    keras.utils.set_random_seed(4)
+    model = models.build(name, **SETTINGS[name], **INITIALIZER)
+    for layer, fan_in in fan_ins(name).items():
+        for variable in model.get_layer(layer).weights:
+            assert np.abs(variable).max() <= 1 / math.sqrt(fan_in), variable.path
+
+
+def test_default_weights_fill_pytorch_s_bounds(name):
+    relative = []
+    for seed in range(1 if name in ("mlp", "conv_ae") else 30):
+        keras.utils.set_random_seed(seed)
+        model = models.build(name, **SETTINGS[name], **INITIALIZER)
+        for layer, fan_in in fan_ins(name).items():
+            for variable in model.get_layer(layer).weights:
+                values = np.ravel(variable) * math.sqrt(fan_in)
+                relative.append(values)
+                if len(values) >= 2000:
+                    assert values.std() == pytest.approx(1 / math.sqrt(3), rel=0.03)
+                    assert np.abs(values).max() > 0.99
+    values = np.concatenate(relative)
+    # Five standard errors of the mean, the deviation and the maximum of a uniform distribution.
+    error = 1 / math.sqrt(3 * len(values))
+    assert values.mean() == pytest.approx(0, abs=5 * error)
+    assert values.std() == pytest.approx(1 / math.sqrt(3), abs=5 * error)
+    assert np.abs(values).max() > 1 - 5 / len(values)
+
+
+@pytest.mark.parametrize("name", ["mlp", "conv_ae"])
+def test_large_layers_start_with_the_deviation_that_pytorch_gives_them(name):
+    keras.utils.set_random_seed(5)
+    model = models.build(name, **SETTINGS[name])
+    theirs = models.build(name, **SETTINGS[name])
+    state = build_torch(name, seed=5).state_dict()
+    torch_weights.load(theirs, {key: value.numpy() for key, value in state.items()})
+    pairs = zip(model.weights, theirs.weights, strict=True)
+    large = [(np.ravel(a), np.ravel(b)) for a, b in pairs if math.prod(a.shape) >= 2000]
+    assert len(large) >= 3
+    for ours, expected in large:
+        assert ours.std() == pytest.approx(expected.std(), rel=4 / math.sqrt(len(ours)))
+        deciles = np.arange(0.1, 1, 0.1)
+        np.testing.assert_allclose(
+            np.quantile(ours, deciles), np.quantile(expected, deciles), atol=0.05 * ours.max()
+        )
+
+
+def test_the_residual_network_starts_with_he_s_deviation():
+    kernels = []
+    for seed in range(30):
+        keras.utils.set_random_seed(seed)
+        model = models.build("resnet", **SETTINGS["resnet"])
+        for layer, fan_in in fan_ins("resnet").items():
+            kernels.append(np.ravel(model.get_layer(layer).kernel) * math.sqrt(fan_in / 2))
+    values = np.concatenate(kernels)
+    assert values.std() == pytest.approx(1, abs=5 / math.sqrt(2 * len(values)))
+    assert values.mean() == pytest.approx(0, abs=5 / math.sqrt(len(values)))
