@@ -31,8 +31,8 @@ def keras_step(name: str, waveform: np.ndarray, label: np.ndarray) -> Callable[[
     model = models.build(**config.model)
     model.compile(trainer.make_optimizer(**config.optimizer), "mse", jit_compile=config.jit_compile)
     batches = iter(tf.data.Dataset.from_tensors((waveform, label)).cache().repeat().prefetch(2))
-    train = model.make_train_function()
-    return lambda: float(train(batches)["loss"])
+    model.make_train_function()
+    return lambda: float(model.train_function(batches)["loss"])
 
 
 def torch_step(

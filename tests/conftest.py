@@ -1,16 +1,21 @@
 """What several test files share: a small data set, the golden vectors, another process."""
 
+import functools
 import os
 import subprocess
 import sys
+from concurrent import futures
 from pathlib import Path
 
+import command
 import numpy as np
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # The tolerances are those of float32; GPUs multiply in TensorFloat-32 unless told otherwise.
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+# Several processes of the tests share a GPU.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 _GOLDEN = Path(__file__).with_name("golden")
 _GOLDEN_SETTINGS = {
@@ -81,3 +86,25 @@ def python():
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def pool():
+    """Two threads that wait for commands: most of a command is the import of TensorFlow."""
+    with futures.ThreadPoolExecutor(2) as executor:
+        yield executor
+        executor.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def trained(builder, data_dir, pool, tmp_path_factory):
+    """Returns a function that starts the run of a model if need be, and returns its future."""
+    folder = tmp_path_factory.mktemp("trained")
+
+    def run(model):
+        settings = (*command.RECORDS, *command.MODELS[model], "--epochs=2", "--batch_size=16")
+        places = (f"--data_dir={data_dir}", f"--workdir={model}", "--export_dir=exports")
+        finished = command.run("train", f"--model={model}", *settings, *places, cwd=folder)
+        return command.Trained(model, finished, folder / model, folder / "exports")
+
+    return functools.cache(lambda model: pool.submit(run, model))

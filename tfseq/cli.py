@@ -4,16 +4,19 @@ TensorFlow is not imported here, so that `--help` answers at once.
 """
 
 import contextlib
+import difflib
 import errno
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from absl import flags
 from absl import logging as absl_logging
+from ml_collections import ConfigDict
 
 from tfseq.errors import UserError
 
@@ -23,6 +26,16 @@ _NOISE = (
     "`FeatureConnector.dtype` is deprecated",  # TFDS 4.9 warns about its own code
     "Using custom data configuration",  # settings other than the default are no reason to worry
     "has no dataset_info.json",  # TFDS looks for a data set before it builds it
+)
+
+_USERS_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
 )
 
 
@@ -51,7 +64,7 @@ def run(main: Callable[[], None], define_flags: Callable[[], None], description:
     except (UserError, flags.Error) as error:
         _fail(str(error))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in _USERS_ERRORS:
             raise
         _fail(f"{error.filename or 'writing'}: {error.strerror}")
 
@@ -78,6 +91,32 @@ def require(*names: str) -> None:
     for name in names:
         if FLAGS[name].value is None:
             raise UserError(f"--{name} is missing; see --help")
+
+
+def require_known_settings(config: ConfigDict) -> None:
+    """Refuses a `--config.*` on the command line that is no setting.
+
+    Raises:
+        UserError: If there is one.
+    """
+    known = [f"--config.{key}" for key, _ in _settings(config)]
+    for argument in sys.argv[1:]:
+        flag = "--" + argument.partition("=")[0].lstrip("-")
+        if flag.startswith("--config.") and flag not in known:
+            close = difflib.get_close_matches(flag, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise UserError(f"{flag}: there is no such setting{hint}; --help lists them")
+
+
+def require_writable(flag: str, folder: Path) -> None:
+    """Refuses a folder that cannot be made or written, before work is spent on what goes there.
+
+    Raises:
+        UserError: If it is a file, lies in one, or is not writable.
+    """
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"{flag}: cannot write to {folder}: {existing} is no writable folder")
 
 
 def import_tensorflow() -> None:

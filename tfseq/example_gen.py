@@ -42,7 +42,7 @@ class Split:
             raise UserError(
                 f"{self.name!r} is not a split; write train, train[:100] or train[:10%]"
             ) from error
-        if not count:
+        if count < 1:
             raise UserError(f"{self.builder.name}: split {self.name!r} holds no record")
 
     @property
@@ -158,6 +158,8 @@ def _from_disk(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf
         order = tf.random.stateless_uniform(
             [], seed=[seed, epoch], minval=None, maxval=None, dtype=tf.int64
         )
+        # With a global seed of 0, `shuffle` would compare its own with 0, which a graph cannot.
+        tf.random.set_seed(1)
         return records.shuffle(buffer, seed=order).batch(batch_size)
 
     return _epochs(first_epoch).flat_map(shuffled)

@@ -1,8 +1,8 @@
 """Exports a model where TF Serving looks for it: `<base>/<version>/`."""
 
 import json
-import os
 import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,7 @@ def push(model: keras.Model, base: Path, documents: dict[str, Any]) -> Path:
     """
     base.mkdir(parents=True, exist_ok=True)
     # Not a number: TF Serving passes over it until it is renamed.
-    temporary = base / f".incomplete-{os.getpid()}"
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = base / f".incomplete-{uuid.uuid4().hex}"
     try:
         _save(model, temporary)
         for name, content in documents.items():
@@ -60,7 +59,13 @@ def _save(model: keras.Model, folder: Path) -> None:
         input_signature=[tf.TensorSpec((None, channels, steps), tf.float32, name="waveform")]
     )
     def serve(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"label": model(waveform, training=False)}
+        # TensorFlow's convolutions fail on no records at all.
+        label = tf.cond(
+            tf.shape(waveform)[0] > 0,
+            lambda: model(waveform, training=False),
+            lambda: tf.zeros((0, steps)),
+        )
+        return {"label": label}
 
     module = tf.Module()
     # The variables beneath Keras's: saving the model itself would store every weight twice.

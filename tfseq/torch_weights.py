@@ -31,7 +31,7 @@ def load(model: keras.Model, source: Mapping[str, np.ndarray] | str | Path) -> N
             may begin with `state/`. Counters of batches (`num_batches_tracked`) are passed over.
 
     Raises:
-        UserError: If an array is missing, superfluous or has another shape, or the file cannot be
+        UserError: If an array is missing, superfluous or does not fit, or the file cannot be
             read; the model is left as it was.
     """
     where = "the mapping" if isinstance(source, Mapping) else str(source)
@@ -50,6 +50,8 @@ def load(model: keras.Model, source: Mapping[str, np.ndarray] | str | Path) -> N
         if values[name].shape != tuple(variables[name].shape):
             expected = _torch_shape(variables[name])
             problems.append(f"{name} has shape {arrays[name].shape}, expected {expected}")
+        if arrays[name].dtype.kind in "OSUc":
+            problems.append(f"{name} is of type {arrays[name].dtype}, expected real numbers")
     if problems:
         raise UserError(f"{where} does not fit {model.name}: {'; '.join(problems)}")
     for name, value in values.items():

@@ -38,7 +38,9 @@ def define_flags() -> None:
     early = flags.FlagValues()
     flags.DEFINE_string("model", "cnn", "", flag_values=early)
     early(sys.argv, known_only=True)
-    config_flags.DEFINE_config_dict("config", configs.get(early.model))
+    config = configs.get(early.model)
+    cli.require_known_settings(config)
+    config_flags.DEFINE_config_dict("config", config)
 
 
 def main() -> None:
@@ -46,6 +48,8 @@ def main() -> None:
     config = _config()
     configs.check(config)
     workdir = Path(FLAGS.workdir or Path("runs", config.dataset.name, config.model.name))
+    cli.require_writable("--workdir", workdir)
+    cli.require_writable("--export_dir", Path(FLAGS.export_dir, config.model.name))
 
     cli.import_tensorflow()
     from tfseq import checkpoint, datasets, evaluator, trainer

@@ -56,7 +56,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
             machine or the data, or the loss is not finite.
         checkpoint.Interrupted: After a SIGINT; what was trained is saved.
     """
-    _keep_config(config, workdir)
+    _refuse_other_settings(config, workdir)
     folder = workdir / "checkpoints"
     keras.utils.set_random_seed(config.seed)
     strategy = make_strategy(config.strategy)
@@ -67,6 +67,9 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
         else:
             model, position, metrics = _new_model(config, training), checkpoint.Position(), None
         _adapt_to_replicas(model, strategy.num_replicas_in_sync)
+        workdir.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(_settings(config), indent=2) + "\n"
+        (workdir / "config.json").write_text(text, encoding="utf-8")
         print(_summary(model, training, validation, strategy))
         done = position.epoch >= config.epochs or _out_of_patience(config, position)
         if path:
@@ -216,19 +219,19 @@ def _cut_history(path: Path, epochs: int) -> None:
         path.write_bytes(b"".join([header, *kept]))
 
 
-def _keep_config(config: ConfigDict, workdir: Path) -> None:
-    """Writes config.json; refuses a workdir whose run has other settings."""
+def _settings(config: ConfigDict) -> dict[str, Any]:
+    return json.loads(config.to_json_best_effort())
+
+
+def _refuse_other_settings(config: ConfigDict, workdir: Path) -> None:
     path = workdir / "config.json"
-    settings = json.loads(config.to_json_best_effort())
     if checkpoint.last(workdir / "checkpoints") and path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
-        for key, (old, new) in _differences(before, settings).items():
+        for key, (old, new) in _differences(before, _settings(config)).items():
             raise UserError(
                 f"{workdir} holds a run with --config.{key}={old}, not {new}; "
                 "name another --workdir, or remove this one"
             )
-    workdir.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
 def _differences(before: Any, now: Any, key: str = "") -> dict[str, tuple[Any, Any]]:

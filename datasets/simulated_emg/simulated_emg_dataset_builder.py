@@ -8,18 +8,32 @@ import tensorflow_datasets as tfds
 
 from tfseq.datasets import record_builder
 from tfseq.datasets.simulated_emg import simulator
+from tfseq.errors import UserError
 
 _STREAMS = ("train", "validation", "test")
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class SimulatedEmgConfig(record_builder.RecordConfig):
-    """How many records are simulated, and from which seed."""
+    """How many records are simulated, and from which seed.
+
+    Raises:
+        UserError: If a setting is not of its type or too low.
+    """
 
     train_records: int = 2000
     validation_records: int = 500
     test_records: int = 500
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in self.settings():
+            value, low = getattr(self, name), 0 if name == "seed" else 1
+            if type(value) is not int or value < low:
+                raise UserError(
+                    f"--config.dataset.{name}: expected a whole number, {low} or more; "
+                    f"got {value!r}"
+                )
 
 
 class Builder(record_builder.RecordBuilder):

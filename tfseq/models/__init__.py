@@ -47,7 +47,7 @@ def build(
 
     Example:
         >>> build("mlp", hidden_units=(16, 12, 8), dropout=(0, 0, 0)).count_params()
-        292340
+        292324
     """
     if name not in _NAMES:
         raise UserError(f"--model: there is no model {name!r}; there are {', '.join(_NAMES)}")
@@ -61,7 +61,12 @@ def build(
         raise UserError(f"--config.model.{key}: {name} has no such setting; it has {known}")
     waveform = keras.Input(waveform_shape or schema.waveform_shape(), name="waveform")
     features = waveform if scaling is None else transform.standardize(waveform, scaling)
-    label = network(features, **hyperparameters)
+    try:
+        label = network(features, **hyperparameters)
+    except UserError as error:
+        if str(error).partition(":")[0] in known:
+            raise UserError(f"--config.model.{error}") from error
+        raise
     # Whatever precision the layers compute in, the label is float32.
     label = keras.layers.Identity(dtype="float32", name="label")(label)
     return keras.Model(waveform, label, name=name)

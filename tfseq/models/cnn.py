@@ -121,5 +121,5 @@ def _check_size(
             f"waveforms of {image_shape[1]} channels x {image_shape[2]} steps give {values} values "
             f"for {steps} steps: this network needs filters[-1] * (channels // {shrink}) * "
             f"(steps // {shrink}) == steps (by default 4 channels and a multiple of 4 steps), "
-            "or --config.model.classifier=true"
+            f"or {'' if values else 'fewer filters and '}--config.model.classifier=true"
         )

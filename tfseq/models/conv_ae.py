@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
+from tfseq.errors import UserError
 from tfseq.models import cnn, layers
 
 
@@ -40,6 +41,8 @@ def network(
     Raises:
         UserError: If the network cannot have this input.
     """
+    if latent_units < 1:
+        raise UserError(f"latent_units: expected 1 or more, got {latent_units}")
     channels, steps = waveform.shape[1:]
 
     def activate(x: keras.KerasTensor, name: str) -> keras.KerasTensor:

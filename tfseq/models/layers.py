@@ -79,8 +79,10 @@ def activation(
     """An activation by name, one of `ACTIVATIONS`.
 
     Raises:
-        UserError: If there is no such activation.
+        UserError: If there is no such activation or slope.
     """
+    if not negative_slope >= 0:
+        raise UserError(f"negative_slope: expected 0 or more, got {negative_slope}")
     if kind == "leaky_relu":
         return layers.LeakyReLU(negative_slope=negative_slope, name=name)(x)
     if kind not in ACTIVATIONS:

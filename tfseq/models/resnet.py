@@ -31,8 +31,10 @@ def network(
         (batch, steps).
 
     Raises:
-        UserError: If the waveform does not have 4 channels.
+        UserError: If the waveform does not have 4 channels, or there is no filter.
     """
+    if filters < 1:
+        raise UserError(f"filters: expected 1 or more, got {filters}")
     channels, steps = waveform.shape[1:]
     if (channels * steps // 2 + 1) // 2 != steps:
         raise UserError(

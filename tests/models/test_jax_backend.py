@@ -1,0 +1,46 @@
+"""The models run on Keras's JAX backend, and TensorFlow has no part in it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tfseq import models
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+SCRIPT = """
+import json, sys
+import keras, numpy as np
+from tfseq import models, torch_weights
+
+errors = {}
+for name in models.names():
+    settings = {"mlp": {"hidden_units": (16, 12, 8)}}.get(name, {})
+    settings |= {} if name == "resnet" else {"dropout": 0}
+    path = f"{sys.argv[1]}/{name}.npz"
+    model = models.build(name, **settings)
+    torch_weights.load(model, path)
+    arrays = np.load(path)
+    output = keras.ops.convert_to_numpy(model(arrays["x"], training=False))
+    errors[name] = float(np.abs(output - arrays["output"]).max())
+print(keras.backend.backend(), "tensorflow" in sys.modules)
+print(json.dumps(errors))
+"""
+
+
+@pytest.fixture(scope="module")
+def answer(python):
+    # Compiling is most of the work; without optimization it takes half as long.
+    flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    environment = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    return python(SCRIPT, GOLDEN, **environment).splitlines()
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_the_output_is_that_of_pytorch(name, answer):
+    assert json.loads(answer[1])[name] <= 1e-5
+
+
+def test_the_models_need_no_tensorflow(answer):
+    assert answer[0] == "jax False"

@@ -1,0 +1,161 @@
+"""The settings are the report's, complete, and refused by their flag where they cannot be."""
+
+import importlib
+import inspect
+import re
+
+import pytest
+
+from tfseq import configs, datasets, models
+from tfseq.errors import UserError
+
+OPTIMIZERS = {
+    "mlp": ("rmsprop", 1e-5),
+    "cnn": ("sgd", 1e-3),
+    "conv_ae": ("rmsprop", 1e-3),
+    "resnet": ("adam", 1e-3),
+}
+
+
+@pytest.fixture(params=models.names())
+def name(request):
+    return request.param
+
+
+def test_the_optimizer_and_its_rate_are_the_report_s(name):
+    optimizer = configs.get(name).optimizer
+    assert (optimizer.name, optimizer.learning_rate, optimizer.momentum) == (*OPTIMIZERS[name], 0)
+
+
+def test_the_mlp_is_trained_for_2_epochs_as_in_the_report():
+    assert configs.get("mlp").epochs == 2
+
+
+def test_dropout_initializer_and_activation_are_the_report_s():
+    chosen = {
+        name: [configs.get(name).model.get(key) for key in ("dropout", "initializer", "activation")]
+        for name in models.names()
+    }
+    assert chosen == {
+        "mlp": [(0.3, 0.4, 0.6), "torch", "relu"],
+        "cnn": [(0.3, 0.3), "torch", "relu"],
+        "conv_ae": [(0.3, 0.3), "torch", "relu"],
+        "resnet": [None, "he_normal", "relu"],
+    }
+    assert configs.get("mlp").model.hidden_units == (8000, 6000, 4000)
+    assert configs.get("conv_ae").model.autoencoder_activation == "leaky_relu"
+
+
+def test_the_model_s_settings_are_the_network_s_with_its_defaults(name):
+    network = importlib.import_module(f"tfseq.models.{name}").network
+    parameters = list(inspect.signature(network).parameters.values())[1:]
+    settings = configs.get(name).model.to_dict()
+    assert settings.pop("name") == name
+    assert settings == {parameter.name: parameter.default for parameter in parameters}
+
+
+@pytest.mark.parametrize("name", ["cnn", "conv_ae", "resnet"])
+def test_the_settings_build_their_model(name):
+    model = models.build(**configs.get(name).model.to_dict())
+    assert model.name == name
+    assert model.output.shape == (None, 4000)
+
+
+def test_what_is_set_for_a_data_set_is_what_some_data_set_has(name):
+    settings = configs.get(name).dataset.to_dict()
+    known = {
+        setting
+        for each in datasets.names()
+        for setting in datasets.builder_class(each).CONFIG_CLASS.settings()
+    }
+    assert settings.pop("name") in datasets.names()
+    assert set(settings) == known
+    assert set(settings.values()) == {None}, "unset: every data set keeps its default"
+
+
+def test_all_models_share_their_settings_but_model_optimizer_and_epochs():
+    shared = []
+    for name in models.names():
+        settings = configs.get(name).to_dict()
+        for key in ("model", "optimizer", "epochs"):
+            assert settings.pop(key)
+        shared.append(settings)
+    assert all(settings == shared[0] for settings in shared)
+
+
+def test_a_changed_setting_stays_in_its_own_run(name):
+    changed = configs.get(name)
+    changed.optimizer.learning_rate = 7.0
+    changed.dataset.seed = 3
+    assert configs.get(name).optimizer.learning_rate == OPTIMIZERS[name][1]
+    assert configs.get(name).dataset.seed is None
+
+
+def test_the_documentation_says_the_command(name):
+    module = importlib.import_module(f"tfseq.configs.{name}")
+    assert f"python -m tfseq.train --model={name}" in module.__doc__
+
+
+def test_a_model_that_is_not_there_is_refused_by_naming_those_that_are():
+    with pytest.raises(UserError, match=r"--model: .*'rnn'; there are cnn, conv_ae, mlp, resnet"):
+        configs.get("rnn")
+
+
+def test_the_report_s_settings_are_accepted(name):
+    before = configs.get(name).to_dict()
+    config = configs.get(name)
+    configs.check(config)
+    assert config.to_dict() == before
+
+
+@pytest.mark.parametrize("key", ["strategy", "precision", "optimizer.name", "loss", "data.cache"])
+def test_a_choice_that_is_not_there_is_refused_by_naming_those_that_are(key, name):
+    config = configs.get(name)
+    config.update_from_flattened_dict({key: "best"})
+    expected = rf"--config\.{re.escape(key)}: expected one of .*, .*, got 'best'"
+    with pytest.raises(UserError, match=expected):
+        configs.check(config)
+
+
+@pytest.mark.parametrize(
+    ("key", "choices"),
+    [
+        ("strategy", configs.STRATEGIES),
+        ("precision", configs.PRECISIONS),
+        ("optimizer.name", configs.OPTIMIZERS),
+        ("loss", configs.LOSSES),
+        ("data.cache", configs.CACHES),
+    ],
+)
+def test_every_choice_is_accepted(key, choices):
+    assert len(choices) >= 3
+    for choice in choices:
+        config = configs.get("cnn")
+        config.update_from_flattened_dict({key: choice})
+        configs.check(config)
+        assert config.to_dict() != {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("epochs", 0, "1 or more"),
+        ("batch_size", 0, "1 or more"),
+        ("batch_size", -4, "1 or more"),
+        ("seed", -1, "0 or more"),
+        ("seed", 2**32, "less than 2**32"),
+        ("early_stopping.patience", -1, "0 or more"),
+        ("checkpoint.every_steps", -1, "0 or more"),
+        ("optimizer.learning_rate", 0.0, "a number above 0"),
+        ("optimizer.learning_rate", -1e-3, "a number above 0"),
+        ("optimizer.learning_rate", float("nan"), "a number above 0"),
+        ("optimizer.momentum", -0.1, "a number from 0 to 1"),
+        ("optimizer.momentum", 1.5, "a number from 0 to 1"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_by_its_flag(key, value, expected):
+    config = configs.get("cnn")
+    config.update_from_flattened_dict({key: value})
+    with pytest.raises(UserError) as refused:
+        configs.check(config)
+    assert str(refused.value) == f"--config.{key}: expected {expected}, got {value}"

@@ -1,0 +1,210 @@
+"""A run that was stopped, however that happened, ends as one that never was."""
+
+import csv
+import random
+import signal
+import time
+
+import command
+import keras
+import numpy as np
+import pytest
+
+EPOCHS = 3
+# Dropout in both, so that the states of the random generators count; RMSprop has slots to restore.
+SETTINGS = {
+    "cnn": ("--model=cnn", "--batch_size=4", *command.RECORDS),
+    "mlp": (
+        "--model=mlp",
+        "--config.model.hidden_units=32,16,8",
+        "--config.data.cache=never",
+        "--batch_size=4",
+        *command.RECORDS,
+    ),
+    "unlearning": (
+        "--model=cnn",
+        "--batch_size=16",
+        "--config.optimizer.learning_rate=10",
+        "--config.early_stopping.patience=1",
+        *command.RECORDS,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def train(builder, data_dir, tmp_path_factory):
+    """Starts a training run in a folder."""
+
+    def start(kind, cwd, *flags):
+        places = (f"--data_dir={data_dir}", "--workdir=run", "--export_dir=exports")
+        return command.start("train", *SETTINGS[kind], *places, *flags, cwd=cwd)
+
+    return start
+
+
+def whole(train, cwd, kind):
+    return command.finish(train(kind, cwd, f"--epochs={EPOCHS}"))
+
+
+def repeated(train, cwd):
+    """One epoch, the same again, then more of them."""
+    return [command.finish(train("cnn", cwd, f"--epochs={n}")) for n in (1, 1, EPOCHS)]
+
+
+def interrupted(train, cwd):
+    """SIGINT in the second epoch, then the same command again; and the state between them."""
+    process = train("cnn", cwd, f"--epochs={EPOCHS}")
+    for line in process.stdout:
+        if line.startswith("epoch 1/"):
+            break
+    process.send_signal(signal.SIGINT)
+    stopped = command.finish(process)
+    state = command.training_state(cwd / "run" / "checkpoints" / "last.keras")
+    return stopped, state, command.finish(train("cnn", cwd, f"--epochs={EPOCHS}"))
+
+
+def killed(train, cwd):
+    """SIGKILL at two moments, then the same command to its end."""
+    codes = []
+    for saves in (4, 9):
+        process = train("mlp", cwd, f"--epochs={EPOCHS}", "--config.checkpoint.every_steps=2")
+        _wait_for_saves(process, cwd / "run" / "checkpoints" / "last.keras", saves)
+        time.sleep(random.uniform(0, 0.2))
+        process.kill()
+        codes.append(command.finish(process).code)
+    last = train("mlp", cwd, f"--epochs={EPOCHS}", "--config.checkpoint.every_steps=2")
+    return codes, command.finish(last)
+
+
+def _wait_for_saves(process, path, count):
+    seen = set()
+    while len(seen) < count and process.poll() is None:
+        if path.is_file():
+            seen.add(path.stat().st_ino)
+        time.sleep(0.005)
+
+
+def out_of_patience(train, cwd):
+    """A run that stops early, and the same command again."""
+    return [command.finish(train("unlearning", cwd, "--epochs=30")) for _ in range(2)]
+
+
+@pytest.fixture(scope="module")
+def runs(train, pool, tmp_path_factory):
+    """By name, the folder of a chain of commands and the future of what it returned."""
+    chains = {
+        "repeated": (repeated,),
+        "whole cnn": (whole, "cnn"),
+        "interrupted": (interrupted,),
+        "whole mlp": (whole, "mlp"),
+        "killed": (killed,),
+        "out of patience": (out_of_patience,),
+    }
+    started = {}
+    for name, (chain, *arguments) in chains.items():
+        cwd = tmp_path_factory.mktemp(name.replace(" ", "_"))
+        started[name] = cwd, pool.submit(chain, train, cwd, *arguments)
+    yield started
+    for _, future in started.values():
+        future.cancel()
+
+
+def assert_same_end(folder, other):
+    """Weights, optimizer, random states, position, logs and scores, bit by bit."""
+    states = [
+        keras.models.load_model(each / "run" / "checkpoints" / "last.keras")
+        for each in (folder, other)
+    ]
+    values = [[v.numpy() for v in (*m.weights, *m.optimizer.variables)] for m in states]
+    assert len(values[0]) == len(values[1])
+    for mine, theirs in zip(*values, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    for read in (
+        lambda cwd: command.training_state(cwd / "run" / "checkpoints" / "last.keras"),
+        lambda cwd: (cwd / "run" / "logs" / "history.csv").read_bytes(),
+        lambda cwd: command.read_json(cwd / "run" / "evaluation.json") | {"export": None},
+    ):
+        assert read(folder) == read(other)
+
+
+def epochs_logged(folder):
+    rows = list(csv.DictReader((folder / "run" / "logs" / "history.csv").open()))
+    return [int(row["epoch"]) for row in rows]
+
+
+def exports(folder):
+    return sorted(path.name for path in (folder / "exports").glob("*/*"))
+
+
+def test_the_same_command_again_trains_nothing_and_shows_the_results(runs):
+    _, future = runs["repeated"]
+    first, again, _ = future.result()
+    first.check()
+    again.check()
+    assert "epoch 1/1" in first.stdout
+    assert "epoch 1/1" not in again.stdout
+    assert "1 epochs are done" in again.stdout
+    assert command.tables(again.stdout) == command.tables(first.stdout) != {}
+    # Not a second export: it names the first.
+    assert again.stdout.splitlines()[-1] == first.stdout.splitlines()[-1]
+
+
+def test_more_epochs_end_as_if_they_had_been_asked_for_at_once(runs):
+    folder, future = runs["repeated"]
+    other, reference = runs["whole cnn"]
+    reference.result().check()
+    more = future.result()[-1].check()
+    assert [line.split()[1] for line in more.stdout.splitlines() if line[:6] == "epoch "] == [
+        "2/3",
+        "3/3",
+    ]
+    assert exports(folder) == ["1", "2"]
+    assert exports(other) == ["1"]
+    assert_same_end(folder, other)
+
+
+def test_a_run_interrupted_within_an_epoch_says_so_and_continues_bit_by_bit(runs):
+    folder, future = runs["interrupted"]
+    other, reference = runs["whole cnn"]
+    reference.result().check()
+    stopped, state, finished = future.result()
+    assert stopped.code == 130
+    assert stopped.stderr == ""
+    assert stopped.stdout.splitlines()[-1] == (
+        "Stopped. The run is saved in run; the same command goes on from there."
+    )
+    assert state["epoch"] == 1
+    assert 0 < state["step"] < 13
+    finished.check()
+    assert f"1 epochs and {state['step']} steps are done" in finished.stdout
+    assert epochs_logged(folder) == [0, 1, 2]
+    assert exports(folder) == ["1"]
+    assert_same_end(folder, other)
+
+
+def test_a_run_killed_twice_within_epochs_continues_bit_by_bit(runs):
+    folder, future = runs["killed"]
+    other, reference = runs["whole mlp"]
+    reference.result().check()
+    codes, finished = future.result()
+    assert codes == [-signal.SIGKILL, -signal.SIGKILL]
+    finished.check()
+    assert "Continuing from" in finished.stdout
+    assert epochs_logged(folder) == [0, 1, 2]
+    assert_same_end(folder, other)
+
+
+def test_a_run_out_of_patience_stops_and_is_not_taken_up_again(runs):
+    folder, future = runs["out of patience"]
+    first, again = future.result()
+    first.check()
+    again.check()
+    losses = [
+        float(row["val_loss"])
+        for row in csv.DictReader((folder / "run" / "logs" / "history.csv").open())
+    ]
+    assert len(losses) < 30
+    assert losses[-1] >= losses[-2] == min(losses)
+    assert "epoch " not in again.stdout.partition("Epoch")[0]
+    assert command.tables(again.stdout) == command.tables(first.stdout) != {}
+    assert exports(folder) == ["1"]
