@@ -160,6 +160,17 @@ def test_evaluation_reads_every_record_once_in_order(builder):
         np.testing.assert_array_equal(read, [record[field] for record in records])
 
 
+def test_examples_are_the_records_with_their_names(builder, stored):
+    split = Split(builder, "train[3:9]")
+    examples = list(split.examples().as_numpy_iterator())
+    names = [f"train/{number}" for number in stored["train"][3:9]]
+    assert [example["record_id"].decode() for example in examples] == names
+    assert [example["group"].decode() for example in examples] == names
+    for example, record in zip(examples, split.records().as_numpy_iterator(), strict=True):
+        for field, values in zip(("waveform", "label"), record, strict=True):
+            np.testing.assert_array_equal(example[field], values)
+
+
 @pytest.mark.parametrize("cache", [*CACHES, None])
 def test_batches_are_float32_waveforms_and_labels(cache, builder):
     split = Split(builder, "test")

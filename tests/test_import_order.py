@@ -15,6 +15,10 @@ STAGES = [
     {"errors", "schema"},
     {"datasets"},
     {"example_gen"},
+    {"record_statistics", "value_counts"},
+    {"statistics_table", "statistics_proto", "record_checks"},
+    {"statistics_gen"},
+    {"example_validator"},
     {"transform"},
     {"models"},
     {"configs", "torch_weights"},
@@ -23,11 +27,18 @@ STAGES = [
     {"pusher", "saved_model"},
     {"tuner", "tuning"},
     {"cli"},
-    {"train", "evaluate", "predict", "tune"},
+    {"train", "evaluate", "predict", "figures"},
 ]
 STAGE = {name: number for number, names in enumerate(STAGES) for name in names}
 # What the stages of one line may import of each other.
 WITHIN = {("trainer", "checkpoint"), ("evaluator", "baselines"), ("tuning", "tuner")}
+# These are stages, and may be used by those after them, but are command lines too.
+WITHIN |= {
+    (stage, used)
+    for stage in ("statistics_gen", "example_validator")
+    for used in ("cli", "configs")
+}
+WITHIN |= {("record_statistics", "value_counts")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

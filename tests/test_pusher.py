@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfseq import models
+from tfseq import models, pusher
 from tfseq.pusher import next_version, push
 from tfseq.saved_model import SavedModel
 
@@ -126,6 +126,19 @@ def test_several_writers_get_a_version_each(tmp_path):
         seed = json.loads((version / "s.json").read_text())
         expected = keras.ops.convert_to_numpy(built[seed](x, training=False))
         np.testing.assert_allclose(SavedModel(version).predict(x), expected, rtol=0, atol=1e-6)
+
+
+def test_writers_that_finish_at_once_get_a_version_each(tmp_path):
+    finished = [tmp_path / f".incomplete-{number}" for number in range(200)]
+    for folder in finished:
+        folder.mkdir()
+        (folder / "saved_model.pb").write_text(folder.name)
+    with futures.ThreadPoolExecutor(8) as pool:
+        placed = list(pool.map(lambda folder: pusher._place(folder, tmp_path), finished))
+    assert sorted(int(folder.name) for folder in placed) == list(range(1, 201))
+    assert len(names(tmp_path)) == 200
+    for before, after in zip(finished, placed, strict=True):
+        assert (after / "saved_model.pb").read_text() == before.name
 
 
 def test_every_weight_is_stored_once_and_no_optimizer(tmp_path):

@@ -112,7 +112,7 @@ def test_there_is_one_line_an_epoch_where_no_terminal_is(run):
 
 def test_the_export_is_the_model_that_was_measured(run, builder):
     evaluation = evaluation_of(run)
-    export = Path(evaluation["export"])
+    export = run.export_dir.parent / evaluation["export"]
     assert export == run.export_dir / run.model / "1"
     beside = command.read_json(export / "evaluation.json")
     assert beside["splits"] == evaluation["splits"]

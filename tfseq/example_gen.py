@@ -61,12 +61,19 @@ class Split:
 
     def records(self) -> tf.data.Dataset:
         """Returns (waveform, label) record by record, in the order in which they are stored."""
+        return self._read(as_supervised=True)
+
+    def examples(self) -> tf.data.Dataset:
+        """Returns the same records whole: dicts of waveform, label, record_id and group."""
+        return self._read(as_supervised=False)
+
+    def _read(self, *, as_supervised: bool) -> tf.data.Dataset:
         options = tf.data.Options()
         # Sharding is explicit here; tf.distribute need not guess.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         return self.builder.as_dataset(
             split=self._slice(),
-            as_supervised=True,
+            as_supervised=as_supervised,
             read_config=tfds.ReadConfig(options=options, try_autocache=False),
         )
 

@@ -15,6 +15,11 @@ def _features() -> dict[str, schema_pb2.Feature]:
     return {feature.name: feature for feature in schema.feature}
 
 
+def feature(name: str) -> schema_pb2.Feature:
+    """Returns what the schema says of a feature: waveform, label, record_id or group."""
+    return _features()[name]
+
+
 def waveform_shape() -> tuple[int, int]:
     """Returns (channels, steps) of a waveform."""
     channels, steps = (dim.size for dim in _features()["waveform"].shape.dim)

@@ -23,6 +23,7 @@ class EmgLowerLimbConfig(record_builder.RecordConfig):
         stride: Steps from the start of a window to that of the next.
         scaling: "raw", mV as published, or "standardized": every channel of a recording has mean 0
             and standard deviation 1.
+        allow_duplicates: Read the recordings that repeat another subject's to the byte as well.
 
     Raises:
         UserError: If a setting is none of these.
@@ -30,6 +31,7 @@ class EmgLowerLimbConfig(record_builder.RecordConfig):
 
     stride: int = 1000
     scaling: str = "raw"
+    allow_duplicates: bool = False
 
     def __post_init__(self) -> None:
         whole = isinstance(self.stride, int) and not isinstance(self.stride, bool)
@@ -42,6 +44,11 @@ class EmgLowerLimbConfig(record_builder.RecordConfig):
             raise UserError(
                 f"--config.dataset.scaling: expected {' or '.join(_SCALINGS)}; "
                 f"found {self.scaling!r}"
+            )
+        if not isinstance(self.allow_duplicates, bool):
+            raise UserError(
+                "--config.dataset.allow_duplicates: expected true or false; "
+                f"found {self.allow_duplicates!r}"
             )
 
 
@@ -70,20 +77,20 @@ class Builder(record_builder.RecordBuilder):
     """
 
     @classmethod
-    def source_files(cls, manual_dir: Path, config: record_builder.RecordConfig) -> list[Path]:
+    def source_files(cls, manual_dir: Path, config: EmgLowerLimbConfig) -> list[Path]:
         """Returns the files of the recordings that are used.
 
         Raises:
             UserError: If `manual_dir` does not hold the data set.
         """
-        del config
-        found = recordings.find(manual_dir)
+        found = recordings.find(manual_dir, allow_duplicates=config.allow_duplicates)
         return [path for paths in found.values() for path in paths.values()]
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         manual_dir = Path(dl_manager.manual_dir)
-        found = recordings.find(manual_dir)
-        _warn_of_gaps(found)
+        allow_duplicates = self.builder_config.allow_duplicates
+        found = recordings.find(manual_dir, allow_duplicates=allow_duplicates)
+        _warn_of_gaps(found, allow_duplicates)
         # All are read before the first record is written, so that a damaged file is told at once.
         # That takes 20 bytes a step: 26 MB for all that was published.
         splits = {split: self._read(paths) for split, paths in found.items()}
@@ -130,11 +137,11 @@ class Builder(record_builder.RecordBuilder):
                 )
 
 
-def _warn_of_gaps(found: dict[str, dict[str, Path]]) -> None:
+def _warn_of_gaps(found: dict[str, dict[str, Path]], allow_duplicates: bool) -> None:
     """Names the subjects and files that are not there."""
     for split, subjects in recordings.SPLITS.items():
         for subject in subjects:
-            wanted = recordings.names(subject)
+            wanted = recordings.names(subject, allow_duplicates=allow_duplicates)
             missing = [f"{name}.txt" for name in wanted if name not in found.get(split, {})]
             if len(missing) == len(wanted):
                 logging.warning("Subject %s (%s) is left out: it has no files", subject, split)

@@ -80,16 +80,23 @@ class Recording:
             yield first, self.waveform[:, span], self.label[span]
 
 
-def names(subject: str) -> tuple[str, ...]:
-    """Returns the names of a subject's recordings, less those that repeat another subject's."""
-    return tuple(subject + e for e in EXERCISES if subject + e not in _REPEATED)
+def names(subject: str, *, allow_duplicates: bool = False) -> tuple[str, ...]:
+    """Returns the names of a subject's recordings.
+
+    Args:
+        subject: Such as "4N".
+        allow_duplicates: With those that repeat another subject's.
+    """
+    every = (subject + exercise for exercise in EXERCISES)
+    return tuple(name for name in every if allow_duplicates or name not in _REPEATED)
 
 
-def find(manual_dir: Path) -> dict[str, dict[str, Path]]:
+def find(manual_dir: Path, *, allow_duplicates: bool = False) -> dict[str, dict[str, Path]]:
     """Returns the files of every split that has any: their paths by recording.
 
     Args:
         manual_dir: The folder that holds `SEMG_DB1/`.
+        allow_duplicates: With the recordings that repeat another subject's.
 
     Raises:
         UserError: If the folder is not as expected, or train or validation has no file.
@@ -99,7 +106,9 @@ def find(manual_dir: Path) -> dict[str, dict[str, Path]]:
         inside = any((manual_dir / subfolder).is_dir() for subfolder in _SUBFOLDERS.values())
         hint = f"; this seems to be {FOLDER} itself: give the folder above it" if inside else ""
         raise UserError(f"--manual_dir: there is no {FOLDER} in {manual_dir}; {expected}{hint}")
-    files = {split: _files(manual_dir, subjects) for split, subjects in SPLITS.items()}
+    files = {
+        split: _files(manual_dir, subjects, allow_duplicates) for split, subjects in SPLITS.items()
+    }
     if not any(files.values()):
         raise UserError(f"--manual_dir: {manual_dir / FOLDER} holds no recording; {expected}")
     for split in ("train", "validation"):
@@ -111,11 +120,11 @@ def find(manual_dir: Path) -> dict[str, dict[str, Path]]:
     return {split: paths for split, paths in files.items() if paths}
 
 
-def _files(manual_dir: Path, subjects: tuple[str, ...]) -> dict[str, Path]:
+def _files(manual_dir: Path, subjects: tuple[str, ...], allow_duplicates: bool) -> dict[str, Path]:
     paths = {
         name: manual_dir / FOLDER / _SUBFOLDERS[subject[-1]] / f"{name}.txt"
         for subject in subjects
-        for name in names(subject)
+        for name in names(subject, allow_duplicates=allow_duplicates)
     }
     return {name: path for name, path in paths.items() if path.is_file()}
 

@@ -80,6 +80,17 @@ def test_repeated_recordings_are_dropped_and_1n_and_2n_are_one_group(raw):
     assert groups == {"1Nmar/0": "1N+2N", "2Nmar/0": "1N+2N", "3Nmar/0": "3N"}
 
 
+def test_repeated_recordings_are_read_in_the_same_group_if_duplicates_are_allowed(raw, caplog):
+    for name in ("1Npie", "2Npie"):
+        write(raw, name, rows(signals(3)))
+    read = records(load(raw, allow_duplicates=True))
+    assert sorted(read) == ["1Nmar/0", "1Npie/0", "2Npie/0"]
+    assert read["2Npie/0"]["waveform"].tobytes() == read["1Npie/0"]["waveform"].tobytes()
+    assert read["2Npie/0"]["group"] == read["1Npie/0"]["group"] == b"1N+2N"
+    assert "Subject 2N (train) lacks 2Nmar.txt, 2Nsen.txt" in caplog.text
+    assert sorted(records(load(raw))) == ["1Nmar/0", "1Npie/0"]
+
+
 def test_standardized_channels_have_mean_0_and_deviation_1_over_the_recording(raw):
     record = records(load(raw, scaling="standardized"))["1Nmar/0"]
     muscles = signals(1)[:, :4]

@@ -36,7 +36,12 @@ def test_a_channel_that_does_not_vary_cannot_be_standardized(raw):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"stride": 0}, {"stride": "500"}, {"stride": 1.5}, {"stride": True}, {"scaling": "max"}],
+    [
+        *({"stride": stride} for stride in (0, "500", 1.5, True)),
+        {"scaling": "max"},
+        {"allow_duplicates": "yes"},
+        {"allow_duplicates": 1},
+    ],
 )
 def test_other_settings_are_refused_by_their_flag(raw, settings):
     assert f"--config.dataset.{next(iter(settings))}: expected" in refusal(raw, **settings)

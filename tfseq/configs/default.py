@@ -29,6 +29,7 @@ def get_config() -> ConfigDict:
                 "seed": unset(),
                 "stride": unset(),
                 "scaling": unset(),
+                "allow_duplicates": unset(),
                 "sets": unset(),
                 "label_range": unset(),
                 "allow_nonfinite": unset(),

@@ -1,0 +1,83 @@
+"""Strategies and precisions change how a model is trained, not what it learns."""
+
+import json
+
+import pytest
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+import keras
+from tfseq import configs, datasets, trainer
+from tfseq.errors import UserError
+from tfseq.example_gen import Split
+
+data_dir, workdir = sys.argv[1:]
+builder = datasets.load(
+    "simulated_emg", data_dir=data_dir, train_records=50, validation_records=20, test_records=20
+)
+
+def train(name, model, **changes):
+    config = configs.get(model)
+    config.update({"epochs": 2, "batch_size": 20, **changes})
+    config.model.update({"dropout": (0.0, 0.0)} if model == "cnn" else {})
+    folder = Path(workdir, name)
+    result = trainer.train(config, Split(builder, "train"), Split(builder, "validation"), folder)
+    history = (folder / "logs" / "history.csv").read_text().splitlines()[1:]
+    return result.model, [[float(value) for value in row.split(",")] for row in history]
+
+found = {}
+for model in ("cnn", "resnet"):
+    for strategy in ("one_device", "mirrored"):
+        _, found[f"{model} {strategy}"] = train(f"{model}_{strategy}", model, strategy=strategy)
+
+trained, _ = train("replicas", "resnet", strategy="mirrored")
+found["replicas"] = [
+    [copy.numpy().tolist() for copy in variable.value.values]
+    for variable in trained.non_trainable_variables if "moving" in variable.path
+]
+_, found["bfloat16"] = train("bfloat16", "cnn", precision="mixed_bfloat16", strategy="one_device")
+found["policy afterwards"] = keras.config.dtype_policy().name
+try:
+    train("jit", "cnn", strategy="mirrored", jit_compile=True)
+except UserError as error:
+    found["jit on replicas"] = str(error)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def found(python, builder, data_dir, tmp_path_factory):
+    """What the script saw, on two logical CPU devices."""
+    printed = python(SCRIPT, data_dir, tmp_path_factory.mktemp("trainer"))
+    return json.loads(printed.splitlines()[-1])
+
+
+@pytest.mark.parametrize("model", ["cnn", "resnet"])
+def test_two_replicas_learn_what_one_device_learns(found, model):
+    one, two = found[f"{model} one_device"], found[f"{model} mirrored"]
+    assert len(one) == len(two) == 2
+    for mine, theirs in zip(one, two, strict=True):
+        assert theirs == pytest.approx(mine, rel=1e-4)
+
+
+def test_the_moving_statistics_of_all_replicas_agree(found):
+    assert len(found["replicas"]) == 12
+    for first, second in found["replicas"]:
+        assert first == second
+
+
+def test_mixed_precision_learns_about_the_same_and_ends_with_the_run(found):
+    final, reference = found["bfloat16"][-1], found["cnn one_device"][-1]
+    assert final == pytest.approx(reference, rel=0.05)
+    assert found["policy afterwards"] == "float32"
+
+
+def test_compilation_on_several_replicas_is_refused(found):
+    assert "--config.jit_compile" in found["jit on replicas"]

@@ -1,0 +1,116 @@
+r"""Prints statistics of a data set, split by split: of every channel and of the label.
+
+  python -m tfseq.statistics_gen --dataset=simulated_emg
+  python -m tfseq.statistics_gen --dataset=emg_lower_limb --manual_dir=emg \
+      --splits=train,validation --output=statistics
+  python -m tfseq.statistics_gen --dataset=emg_lower_limb --manual_dir=emg \
+      --config.dataset.scaling=standardized
+
+With --output, a folder Split-<split> is written for every split, with statistics.txt, what is
+printed, and FeatureStats.pb, which `tfdv.load_stats_binary` of TensorFlow Data Validation reads.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from tfseq import cli
+
+if TYPE_CHECKING:
+    from tfseq.datasets.record_builder import RecordBuilder
+    from tfseq.example_gen import Split
+    from tfseq.record_statistics import RecordStatistics
+
+FLAGS = flags.FLAGS
+BATCH_SIZE = 64
+"""Records read at a time."""
+
+
+def generate(split: "Split") -> "RecordStatistics":
+    """Returns the statistics of a split, in one pass and in memory that does not depend on it."""
+    from tfseq import example_gen
+    from tfseq.record_statistics import RecordStatistics
+
+    statistics = RecordStatistics()
+    for waveforms, labels in example_gen.evaluation_batches(split, BATCH_SIZE).as_numpy_iterator():
+        statistics.add(waveforms, labels)
+    return statistics
+
+
+def write(statistics: "RecordStatistics", split: str, folder: Path) -> None:
+    """Writes `Split-<split>/FeatureStats.pb`, as TFX does, and `statistics.txt` beside it.
+
+    Args:
+        statistics: The statistics.
+        split: The split that they are of.
+        folder: Where the folder of the split goes.
+    """
+    from tfseq import statistics_proto, statistics_table
+
+    target = folder / f"Split-{split}"
+    target.mkdir(parents=True, exist_ok=True)
+    serialized = statistics_proto.to_proto({split: statistics}).SerializeToString()
+    (target / "FeatureStats.pb").write_bytes(serialized)
+    text = statistics_table.table(statistics, split)
+    (target / "statistics.txt").write_text(f"{text}\n", encoding="utf-8")
+
+
+def define_flags() -> None:
+    """Defines the flags."""
+    define_data_flags()
+    flags.DEFINE_list("splits", None, "Splits, or parts such as train[:10%] [all splits].")
+    flags.DEFINE_string("output", None, "Also write the statistics to this folder.")
+
+
+def define_data_flags() -> None:
+    """Defines the flags that say which records are read, with the data sets' own settings."""
+    from tfseq.configs import default
+
+    cli.define_data_flags()
+    settings = default.get_config().dataset
+    del settings.name
+    config = ConfigDict({"dataset": settings})
+    cli.require_known_settings(config)
+    config_flags.DEFINE_config_dict("config", config)
+
+
+def load_dataset() -> "RecordBuilder":
+    """Returns the builder that the flags name; builds its records if need be.
+
+    Raises:
+        UserError: If a flag is not as expected.
+    """
+    from tfseq import datasets
+
+    return datasets.load(
+        FLAGS.dataset,
+        data_dir=FLAGS.data_dir,
+        manual_dir=FLAGS.manual_dir,
+        **FLAGS.config.dataset.to_dict(),
+    )
+
+
+def main() -> None:
+    """Runs the command."""
+    cli.require("dataset")
+    if FLAGS.output:
+        cli.require_writable("--output", Path(FLAGS.output))
+    cli.import_tensorflow()
+    from tfseq import statistics_table
+    from tfseq.example_gen import Split
+
+    builder = load_dataset()
+    splits = [Split(builder, name) for name in FLAGS.splits or builder.info.splits]
+    for split in splits:
+        statistics = generate(split)
+        print(f"{FLAGS.dataset}, {statistics_table.table(statistics, split.name)}\n", flush=True)
+        if FLAGS.output:
+            write(statistics, split.name, Path(FLAGS.output))
+    if FLAGS.output:
+        print(f"FeatureStats.pb and statistics.txt of every split: {FLAGS.output}")
+
+
+if __name__ == "__main__":
+    cli.run(main, define_flags, __doc__)
