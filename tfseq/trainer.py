@@ -99,7 +99,9 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     gpus = tf.config.list_logical_devices("GPU")
     devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
-        return tf.distribute.MirroredStrategy(devices)
+        # The default, collective operations, mixes up those of batch normalizations (TF 2.21).
+        reduce = tf.distribute.NcclAllReduce if gpus else tf.distribute.ReductionToOneDevice
+        return tf.distribute.MirroredStrategy(devices, cross_device_ops=reduce())
     return tf.distribute.OneDeviceStrategy(devices[0])
 
 
