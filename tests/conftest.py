@@ -11,6 +11,8 @@ import command
 import numpy as np
 import pytest
 
+# PyTorch's CUDA build loads triton where it is installed, which crashes beside TensorFlow.
+sys.modules.setdefault("triton", None)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # The tolerances are those of float32; GPUs multiply in TensorFloat-32 unless told otherwise.
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")

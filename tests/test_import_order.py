@@ -22,7 +22,7 @@ STAGES = [
     {"transform"},
     {"models"},
     {"configs", "torch_weights"},
-    {"trainer", "checkpoint"},
+    {"trainer", "checkpoint", "history"},
     {"evaluator", "baselines"},
     {"pusher", "saved_model"},
     {"tuner", "tuning"},
@@ -31,7 +31,12 @@ STAGES = [
 ]
 STAGE = {name: number for number, names in enumerate(STAGES) for name in names}
 # What the stages of one line may import of each other.
-WITHIN = {("trainer", "checkpoint"), ("evaluator", "baselines"), ("tuning", "tuner")}
+WITHIN = {
+    ("trainer", "checkpoint"),
+    ("trainer", "history"),
+    ("evaluator", "baselines"),
+    ("tuning", "tuner"),
+}
 # These are stages, and may be used by those after them, but are command lines too.
 WITHIN |= {
     (stage, used)

@@ -42,7 +42,7 @@ class _Errors:
         return {
             "mse": self._squared / self._count,
             "mae": self._absolute / self._count,
-            "r2": 1.0 - self._squared / spread if spread > 0 else float("nan"),
+            "r2": 1.0 - self._squared / spread if spread > 0 else float(not self._squared),
         }
 
 
@@ -70,7 +70,7 @@ def evaluate(
     Returns:
         By split: `records`, `metrics` of the model and `baselines` with the metrics of each;
         metrics are `mse`, `mae` and `r2` (1 - squared error / squared deviation from the split's
-        mean).
+        mean; where labels do not vary, 1 for no error and 0 otherwise).
 
     Raises:
         UserError: If the model's predictions are not finite.

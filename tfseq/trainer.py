@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from tfseq import checkpoint, models, transform
+from tfseq import checkpoint, history, models, transform
 from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches, training_batches
 
@@ -160,7 +159,7 @@ def _fit(
 ) -> None:
     position = saver.position
     steps = training.num_batches(config.batch_size)
-    _cut_history(logs / "history.csv", position.epoch)
+    history.cut(logs / "history.csv", position.epoch)
     on_terminal = sys.stdout.isatty()
     callbacks = [
         keras.callbacks.TensorBoard(logs, write_graph=False),
@@ -169,7 +168,7 @@ def _fit(
         saver,
     ]
     if not on_terminal:
-        callbacks.append(_EpochLine(config.epochs))
+        callbacks.append(history.EpochLine(config.epochs))
     try:
         while position.epoch < config.epochs and not model.stop_training:
             batches = training_batches(
@@ -193,32 +192,6 @@ def _fit(
             )
     finally:
         saver.release()
-
-
-class _EpochLine(keras.callbacks.Callback):
-    """One line an epoch, for logs."""
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self._epochs = epochs
-        self._start = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._start = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        values = "  ".join(f"{name} {value:.5g}" for name, value in logs.items())
-        seconds = time.perf_counter() - self._start
-        print(f"epoch {epoch + 1}/{self._epochs}  {values}  ({seconds:.1f} s)", flush=True)
-
-
-def _cut_history(path: Path, epochs: int) -> None:
-    """Drops rows of epochs that a kill has undone: logged, but not saved."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file():
-        header, *rows = path.read_bytes().splitlines(keepends=True) or [b""]
-        kept = [row for row in rows if int(row.partition(b",")[0]) < epochs]
-        path.write_bytes(b"".join([header, *kept]))
 
 
 def _settings(config: ConfigDict) -> dict[str, Any]:

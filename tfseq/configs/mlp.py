@@ -2,7 +2,8 @@
 
     python -m tfseq.train --model=mlp
 
-TIME_AND_ERROR
+2 epochs, 2 to 3 minutes on 2 cores with 9 GB of memory. On simulated_emg: validation mse 1.31,
+test mse 1.31; predicting the mean costs 1.28.
 """
 
 from ml_collections import ConfigDict

@@ -2,7 +2,8 @@
 
     python -m tfseq.train --model=resnet
 
-TIME_AND_ERROR
+10 epochs, about a minute and a half on 2 cores. On simulated_emg: validation mse 2.30, test mse
+2.30; predicting the mean costs 1.28.
 """
 
 from ml_collections import ConfigDict
