@@ -27,6 +27,7 @@ STAGES = [
     {"pusher", "saved_model"},
     {"tuner", "tuning"},
     {"cli"},
+    {"dataset_flags"},
     {"train", "evaluate", "predict", "figures"},
 ]
 STAGE = {name: number for number, names in enumerate(STAGES) for name in names}
@@ -41,7 +42,7 @@ WITHIN = {
 WITHIN |= {
     (stage, used)
     for stage in ("statistics_gen", "example_validator")
-    for used in ("cli", "configs")
+    for used in ("cli", "configs", "dataset_flags")
 }
 WITHIN |= {("record_statistics", "value_counts")}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tfseq import cli, statistics_gen
+from tfseq import cli, dataset_flags, statistics_gen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,7 +158,7 @@ def table(validation: Validation, dataset: str) -> str:
 
 def define_flags() -> None:
     """Defines the flags."""
-    statistics_gen.define_data_flags()
+    dataset_flags.define()
     flags.DEFINE_integer(
         "named", 3, "Records named, of every kind of anomaly and place.", lower_bound=1
     )
@@ -168,7 +168,7 @@ def main() -> None:
     """Runs the command."""
     cli.require("dataset")
     cli.import_tensorflow()
-    validation = validate(statistics_gen.load_dataset(), FLAGS.named)
+    validation = validate(dataset_flags.load(), FLAGS.named)
     print(table(validation, FLAGS.dataset))
     if validation.refused:
         raise SystemExit(1)

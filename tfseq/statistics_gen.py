@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
 
-from tfseq import cli
+from tfseq import cli, dataset_flags
 
 if TYPE_CHECKING:
-    from tfseq.datasets.record_builder import RecordBuilder
     from tfseq.example_gen import Split
     from tfseq.record_statistics import RecordStatistics
 
@@ -59,37 +57,9 @@ def write(statistics: "RecordStatistics", split: str, folder: Path) -> None:
 
 def define_flags() -> None:
     """Defines the flags."""
-    define_data_flags()
+    dataset_flags.define()
     flags.DEFINE_list("splits", None, "Splits, or parts such as train[:10%] [all splits].")
     flags.DEFINE_string("output", None, "Also write the statistics to this folder.")
-
-
-def define_data_flags() -> None:
-    """Defines the flags that say which records are read, with the data sets' own settings."""
-    from tfseq.configs import default
-
-    cli.define_data_flags()
-    settings = default.get_config().dataset
-    del settings.name
-    config = ConfigDict({"dataset": settings})
-    cli.require_known_settings(config)
-    config_flags.DEFINE_config_dict("config", config)
-
-
-def load_dataset() -> "RecordBuilder":
-    """Returns the builder that the flags name; builds its records if need be.
-
-    Raises:
-        UserError: If a flag is not as expected.
-    """
-    from tfseq import datasets
-
-    return datasets.load(
-        FLAGS.dataset,
-        data_dir=FLAGS.data_dir,
-        manual_dir=FLAGS.manual_dir,
-        **FLAGS.config.dataset.to_dict(),
-    )
 
 
 def main() -> None:
@@ -101,7 +71,7 @@ def main() -> None:
     from tfseq import statistics_table
     from tfseq.example_gen import Split
 
-    builder = load_dataset()
+    builder = dataset_flags.load()
     splits = [Split(builder, name) for name in FLAGS.splits or builder.info.splits]
     for split in splits:
         statistics = generate(split)

@@ -48,6 +48,17 @@ def test_a_data_set_is_drawn_in_every_format_over_what_was_there(folder):
         assert content.startswith(BEGINNINGS[name.rpartition(".")[2]]), name
 
 
+def test_labels_of_another_range_are_drawn_once_the_range_is_given(tmp_path):
+    random = np.random.default_rng(0)
+    sets = tmp_path / "my_sets"
+    sets.mkdir()
+    np.savez(sets / "set1.npz", x=random.random((40, 2, 100)), y=random.uniform(0, 100, (40, 100)))
+    assert "--config.dataset.label_range" in draw_sets(tmp_path).refusal()
+    done = draw_sets(tmp_path, "--config.dataset.label_range=0,100").check()
+    assert len(list((tmp_path / "figures").iterdir())) == len(DATA_SET)
+    assert "error" not in done.stdout + done.stderr
+
+
 def test_a_run_is_drawn(trained, data_dir, tmp_path):
     work = trained("cnn").result()
     work.finished.check()

@@ -3,6 +3,8 @@ r"""Draws a data set (figures 1 to 7) or a finished run (figures 8 to 10).
   python -m tfseq.figures --dataset=simulated_emg
   python -m tfseq.figures --dataset=emg_lower_limb --manual_dir=emg --split=validation \
       --records=0,15 --format=png,pdf
+  python -m tfseq.figures --dataset=record_sets --manual_dir=my_sets \
+      --config.dataset.label_range=0,100
   python -m tfseq.figures --workdir=runs/simulated_emg/cnn --out=runs/simulated_emg/cnn/figures
 
 Figures of a file's name that is there already are replaced.
@@ -12,7 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfseq import cli
+from tfseq import cli, dataset_flags
 from tfseq.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -22,7 +24,7 @@ _FORMATS = ("png", "svg", "pdf")
 
 def define_flags() -> None:
     """Defines the flags."""
-    cli.define_data_flags()
+    dataset_flags.define()
     flags.DEFINE_string("workdir", None, "Folder of a finished run, instead of --dataset.")
     flags.DEFINE_string("split", None, "Split such as train[:100] [train; a run: what it scored].")
     flags.DEFINE_string("records", None, "Positions in the split of the two records drawn [0,15].")
@@ -45,15 +47,15 @@ def main() -> None:
 
         finished = run.read(Path(FLAGS.workdir))
     cli.import_tensorflow()
-    from tfseq import datasets
     from tfseq.figures import drawing, style
 
-    places = {"data_dir": FLAGS.data_dir, "manual_dir": FLAGS.manual_dir}
     if finished:
-        builder = drawing.data_set_of(finished, **places)
+        builder = drawing.data_set_of(
+            finished, data_dir=FLAGS.data_dir, manual_dir=FLAGS.manual_dir
+        )
         figures = drawing.of_run(finished, builder, FLAGS.split)
     else:
-        builder = datasets.load(FLAGS.dataset, **places)
+        builder = dataset_flags.load()
         split = FLAGS.split or "train"
         figures = drawing.of_data_set(builder, split, FLAGS.records, raw_lines=FLAGS.raw_lines)
     for name, figure in figures:

@@ -1,0 +1,40 @@
+"""The flags that name a data set, with its own settings, for the commands that look at one."""
+
+from typing import TYPE_CHECKING
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from tfseq import cli
+from tfseq.configs import default
+
+if TYPE_CHECKING:
+    from tfseq.datasets.record_builder import RecordBuilder
+
+FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    """Defines --dataset, --manual_dir, --data_dir and --config.dataset.*."""
+    cli.define_data_flags()
+    settings = default.get_config().dataset
+    del settings.name
+    config = ConfigDict({"dataset": settings})
+    cli.require_known_settings(config)
+    config_flags.DEFINE_config_dict("config", config)
+
+
+def load() -> "RecordBuilder":
+    """Returns the builder that the flags name; builds its records if need be.
+
+    Raises:
+        UserError: If a flag is not as expected.
+    """
+    from tfseq import datasets
+
+    return datasets.load(
+        FLAGS.dataset,
+        data_dir=FLAGS.data_dir,
+        manual_dir=FLAGS.manual_dir,
+        **FLAGS.config.dataset.to_dict(),
+    )
