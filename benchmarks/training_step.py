@@ -3,7 +3,8 @@
     python benchmarks/training_step.py --models=cnn,resnet --steps=20
 
 Both sides get the same batch, the report's optimizer and all cores. They take turns in rounds of a
-few steps, the first of which does not count; the table holds medians.
+few steps, the first of which does not count; the table holds medians. PyTorch's CPU build is meant:
+the triton of its CUDA build crashes beside TensorFlow.
 """
 
 import statistics
@@ -12,6 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 from absl import app, flags
+
+from tfseq import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("models", ["cnn", "resnet", "conv_ae", "mlp"], "Models to time.")
@@ -75,6 +78,7 @@ def milliseconds(steps: dict[str, Callable[[], None]], count: int) -> dict[str, 
 
 def main(_: list[str]) -> None:
     """Prints the table."""
+    cli.import_tensorflow()
     random = np.random.default_rng(0)
     waveform = random.random((FLAGS.batch_size, 4, 4000), np.float32)
     label = 4 * random.random((FLAGS.batch_size, 4000), np.float32)
