@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 import subprocess
 import sys
 from concurrent import futures
@@ -11,6 +12,8 @@ import command
 import numpy as np
 import pytest
 
+# A shell's background job ignores SIGINT, and so would the commands that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # PyTorch's CUDA build loads triton where it is installed, which crashes beside TensorFlow.
 sys.modules.setdefault("triton", None)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
