@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import shuffle
 
 from tfseq.datasets.record_builder import RecordBuilder, RecordConfig, fingerprint
 from tfseq.errors import UserError
+
+_SHUFFLE_BYTES = 32 << 20
 
 
 def prepared(
@@ -40,6 +43,8 @@ def prepared(
 def _build(builder: RecordBuilder, source: str | None, manual_dir: Path | None) -> RecordBuilder:
     if source is not None:
         builder.info.metadata["source"] = source
+    # TFDS would hold up to 1 GB while it shuffles; the order does not depend on it.
+    shuffle.MAX_MEM_BUFFER_SIZE = _SHUFFLE_BYTES
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
     print(f"Building data set {builder.info.full_name} in {builder.data_dir}", flush=True)

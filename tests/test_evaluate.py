@@ -58,6 +58,11 @@ def test_a_folder_without_a_model_is_refused(run, folder, expected, tmp_path):
     assert expected in done.refusal()
 
 
+def test_an_unknown_split_is_refused_with_those_that_there_are(run, data_dir, tmp_path):
+    done = evaluate(run, data_dir, "--dataset=simulated_emg", "--split=nosuch", cwd=tmp_path)
+    assert "no split 'nosuch' as it was built; it has train, validation, test" in done.refusal()
+
+
 def test_a_model_of_another_signature_is_refused(tmp_path):
     import tensorflow as tf
 

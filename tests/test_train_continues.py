@@ -2,6 +2,8 @@
 
 import csv
 import random
+import re
+import shutil
 import signal
 import time
 
@@ -9,6 +11,7 @@ import command
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 EPOCHS = 3
 # Dropout in both, so that the states of the random generators count; RMSprop has slots to restore.
@@ -21,12 +24,11 @@ SETTINGS = {
         "--batch_size=4",
         *command.RECORDS,
     ),
-    "unlearning": (
+    "unsteady": (
         "--model=cnn",
         "--batch_size=16",
-        # Nothing changes, so that the validation loss never falls again.
-        "--config.optimizer.learning_rate=1e-20",
-        "--config.model.batch_norm=false",
+        "--config.optimizer.name=adam",
+        "--config.optimizer.learning_rate=0.3",
         "--config.early_stopping.patience=1",
         *command.RECORDS,
     ),
@@ -68,10 +70,10 @@ def interrupted(train, cwd):
 def killed(train, cwd):
     """SIGKILL at two moments, then the same command to its end."""
     codes = []
-    for saves in (4, 9):
+    for saves in (2, 4):
         process = train("mlp", cwd, f"--epochs={EPOCHS}", "--config.checkpoint.every_steps=2")
         _wait_for_saves(process, cwd / "run" / "checkpoints" / "last.keras", saves)
-        time.sleep(random.uniform(0, 0.2))
+        time.sleep(random.uniform(0, 0.1))
         process.kill()
         codes.append(command.finish(process).code)
     last = train("mlp", cwd, f"--epochs={EPOCHS}", "--config.checkpoint.every_steps=2")
@@ -87,8 +89,9 @@ def _wait_for_saves(process, path, count):
 
 
 def out_of_patience(train, cwd):
-    """A run that stops early, and the same command again."""
-    return [command.finish(train("unlearning", cwd, "--epochs=30")) for _ in range(2)]
+    """A run that stops early, the same command again, and one with another seed."""
+    flags = ([], [], ["--seed=1"])
+    return [command.finish(train("unsteady", cwd, "--epochs=30", *each)) for each in flags]
 
 
 @pytest.fixture(scope="module")
@@ -129,9 +132,9 @@ def assert_same_end(folder, other):
         assert read(folder) == read(other)
 
 
-def epochs_logged(folder):
-    rows = list(csv.DictReader((folder / "run" / "logs" / "history.csv").open()))
-    return [int(row["epoch"]) for row in rows]
+def history(folder, column):
+    with (folder / "run" / "logs" / "history.csv").open() as file:
+        return [float(row[column]) for row in csv.DictReader(file)]
 
 
 def exports(folder):
@@ -179,7 +182,7 @@ def test_a_run_interrupted_within_an_epoch_says_so_and_continues_bit_by_bit(runs
     assert 0 < state["step"] < 13
     finished.check()
     assert f"1 epochs and {state['step']} steps are done" in finished.stdout
-    assert epochs_logged(folder) == [0, 1, 2]
+    assert history(folder, "epoch") == [0, 1, 2]
     assert exports(folder) == ["1"]
     assert_same_end(folder, other)
 
@@ -192,20 +195,57 @@ def test_a_run_killed_twice_within_epochs_continues_bit_by_bit(runs):
     assert codes == [-signal.SIGKILL, -signal.SIGKILL]
     finished.check()
     assert "Continuing from" in finished.stdout
-    assert epochs_logged(folder) == [0, 1, 2]
+    assert history(folder, "epoch") == [0, 1, 2]
     assert_same_end(folder, other)
 
 
 def test_a_run_out_of_patience_stops_and_is_not_taken_up_again(runs):
     folder, future = runs["out of patience"]
-    first, again = future.result()
+    first, again, _ = future.result()
     first.check()
     again.check()
-    losses = [
-        float(row["val_loss"])
-        for row in csv.DictReader((folder / "run" / "logs" / "history.csv").open())
-    ]
-    assert losses == [losses[0]] * 2
-    assert "epoch " not in again.stdout.partition("Epoch")[0]
+    losses = history(folder, "val_loss")
+    assert 2 <= len(losses) < 30
+    assert min(losses) == losses[-2] < losses[-1]
+    assert f"Epoch {len(losses) - 1} of {len(losses)} has the lowest" in first.stdout
+    assert not re.search("^epoch ", again.stdout, re.MULTILINE)
     assert command.tables(again.stdout) == command.tables(first.stdout) != {}
     assert exports(folder) == ["1"]
+
+
+def test_the_best_epoch_is_measured_and_exported(runs, builder):
+    folder, future = runs["out of patience"]
+    future.result()[0].check()
+    scores = command.read_json(folder / "run" / "evaluation.json")["splits"]["validation"]
+    assert scores["metrics"]["mse"] == pytest.approx(min(history(folder, "val_loss")), rel=1e-4)
+    export = tf.saved_model.load(str(folder / "exports" / "cnn" / "1"))
+    waveform = next(iter(builder.as_dataset(split="test").batch(4)))["waveform"]
+    exported = export.signatures["serving_default"](waveform=waveform)["label"]
+    best, last = (
+        keras.models.load_model(folder / "run" / "checkpoints" / f"{name}.keras")(waveform)
+        for name in ("best", "last")
+    )
+    np.testing.assert_allclose(exported, best, atol=1e-4)
+    assert np.abs(exported - last).max() > 1e-2
+
+
+def test_a_run_is_not_continued_with_other_settings(runs):
+    folder, future = runs["out of patience"]
+    message = future.result()[-1].refusal()
+    assert "--config.seed=0, not 1" in message
+    assert "--workdir" in message
+    assert command.read_json(folder / "run" / "config.json")["seed"] == 0
+
+
+def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(runs, train, tmp_path):
+    folder, future = runs["out of patience"]
+    future.result()
+    shutil.copytree(folder / "run", tmp_path / "run")
+    path = tmp_path / "run" / "checkpoints" / "last.keras"
+    damaged = path.read_bytes()[:-100]
+    path.write_bytes(damaged)
+    message = command.finish(train("unsteady", tmp_path, "--epochs=30")).refusal()
+    assert "last.keras: not a checkpoint" in message
+    assert "--workdir" in message
+    assert path.read_bytes() == damaged
+    assert not (tmp_path / "exports").exists()
