@@ -58,6 +58,23 @@ def test_whole_numbers_in_fortran_order_are_waveforms_too(model, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), label, atol=1e-6)
 
 
+def test_every_record_of_a_long_file_has_its_own_label(model, expected, tmp_path):
+    count, places = 1500, [0, 127, 128, 777, 1499]
+    shape = (count, 4, 4000)
+    # Zeros that nothing was written to take no room on the disk.
+    waveforms = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, shape)
+    waveforms[places] = WAVEFORMS[: len(places)]
+    waveforms.flush()
+    done = predict(model, cwd=tmp_path).check()
+    assert "1500 records" in done.stdout
+    labels = np.load(tmp_path / "y.npy")
+    assert labels.shape == (count, 4000)
+    np.testing.assert_allclose(labels[places], expected[: len(places)], atol=1e-6)
+    others = np.delete(labels, places, axis=0)
+    np.testing.assert_allclose(others, np.broadcast_to(others[0], others.shape), atol=1e-6)
+    assert np.abs(others[0] - labels[0]).max() > 1e-3
+
+
 def test_a_record_that_is_not_finite_is_named_and_the_old_output_stays(model, tmp_path):
     broken = WAVEFORMS.copy()
     broken[9, 2, 77] = np.nan
