@@ -22,19 +22,27 @@ STAGES = [
     {"transform"},
     {"models"},
     {"configs", "torch_weights"},
-    {"trainer", "checkpoint", "history"},
+    {"trainer", "run_config", "checkpoint", "history", "optimizers"},
     {"evaluator", "baselines"},
+    {"wire", "serving", "model_card", "server_files"},
+    {"session", "warmup"},
+    {"infra_validator"},
     {"pusher", "saved_model"},
     {"tuner", "tuning"},
     {"cli"},
     {"dataset_flags"},
-    {"train", "evaluate", "predict", "figures"},
+    {"record_files", "client_calls"},
+    {"client_rest", "client_grpc"},
+    {"train", "evaluate", "predict", "figures", "client", "formats"},
 ]
 STAGE = {name: number for number, names in enumerate(STAGES) for name in names}
 # What the stages of one line may import of each other.
 WITHIN = {
     ("trainer", "checkpoint"),
     ("trainer", "history"),
+    ("trainer", "optimizers"),
+    ("trainer", "run_config"),
+    ("run_config", "checkpoint"),
     ("evaluator", "baselines"),
     ("tuning", "tuner"),
 }
@@ -44,7 +52,7 @@ WITHIN |= {
     for stage in ("statistics_gen", "example_validator")
     for used in ("cli", "configs", "dataset_flags")
 }
-WITHIN |= {("record_statistics", "value_counts")}
+WITHIN |= {("record_statistics", "value_counts"), ("infra_validator", "cli")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -1,14 +1,15 @@
 """What is exported is whole, numbered, stored once, and runs where there is only TensorFlow."""
 
 import json
-import math
+import time
 from concurrent import futures
 
 import keras
 import numpy as np
 import pytest
 
-from tfseq import models, pusher
+from tfseq import models, pusher, serving, warmup
+from tfseq.errors import UserError
 from tfseq.pusher import next_version, push
 from tfseq.saved_model import SavedModel
 
@@ -36,6 +37,13 @@ def tiny(seed=0):
     return models.build("cnn", waveform_shape=(4, 40))
 
 
+DOCUMENTS = {
+    "config.json": {"model": {"name": "cnn"}, "seed": 3},
+    "evaluation.json": {"model": "cnn", "dataset": "simulated_emg"},
+}
+BESIDE = ["batching_parameters.txt", "models.config", "monitoring.config"]
+
+
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
@@ -47,7 +55,9 @@ def served(golden_model, python, tmp_path_factory):
     x = np.random.default_rng(0).normal(size=(3, 4, 4000)).astype(np.float32)
     np.save(folder / "x.npy", x)
     built = {name: golden_model(name) for name in models.names()}
-    versions = {name: push(model, folder / name, {}) for name, model in built.items()}
+    versions = {name: folder / name for name in built}
+    for name, model in built.items():
+        serving.save(model, versions[name])
     python(SERVER, folder, *versions.values())
     with np.load(folder / "y.npz") as answers:
         return {
@@ -68,59 +78,87 @@ def test_another_process_predicts_what_the_model_does(name, count, served):
     np.testing.assert_allclose(answers[count], expected[:count], rtol=0, atol=1e-6)
 
 
-def test_versions_count_up_from_1(tmp_path):
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory):
+    """A version with its documents, in a folder with its name."""
+    base = tmp_path_factory.mktemp("saved models") / "cnn"
+    return push(tiny(), base, DOCUMENTS, dataset="simulated_emg/default/1.0.0")
+
+
+def test_documents_lie_beside_the_model_as_json(pushed):
+    for name, content in DOCUMENTS.items():
+        assert json.loads((pushed / name).read_text(encoding="utf-8")) == content
+    assert SavedModel(pushed).config == DOCUMENTS["config.json"]
+
+
+def test_a_version_holds_its_card_and_the_warm_up_requests(pushed):
+    card = (pushed / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("# cnn\n")
+    assert "`simulated_emg/default/1.0.0`" in card
+    assert "199 trainable parameters" in card
+    assert {request.signature for request in warmup.read(pushed)} == {
+        "serving_default",
+        "serving_examples",
+        "validate",
+    }
+
+
+def test_versions_count_up_from_1_and_the_newest_stay(tmp_path):
     base = tmp_path / "saved_models" / "cnn"
-    assert [push(tiny(), base, {}).name for _ in range(2)] == ["1", "2"]
-    assert names(base) == ["1", "2"]
-    assert (base / "2" / "saved_model.pb").is_file()
+    kept = []
+    for _ in range(3):
+        version = push(tiny(), base, {}, keep_versions=2)
+        assert (version / "saved_model.pb").is_file()
+        kept.append(names(base))
+    assert kept == [["1", *BESIDE], ["1", "2", *BESIDE], ["2", "3", *BESIDE]]
 
 
 def test_a_version_is_one_more_than_the_highest_whatever_else_is_there(tmp_path):
-    for name in ("3", "12", "v20", "30.bak", ".incomplete-7", "-40"):
+    for name in ("3", "12", "v20", "30.bak", "-40", "²", ".hidden"):
         (tmp_path / name).mkdir()
     (tmp_path / "README.md").write_text("notes")
     assert next_version(tmp_path) == 13
     before = names(tmp_path)
-    assert push(tiny(), tmp_path, {}) == tmp_path / "13"
-    assert names(tmp_path) == sorted([*before, "13"])
+    assert push(tiny(), tmp_path, {}, keep_versions=1) == tmp_path / "13"
+    # A folder without a model is not the pusher's to remove.
+    assert names(tmp_path) == sorted([*before, "13", *BESIDE])
 
 
-def test_documents_lie_beside_the_model_as_json(tmp_path):
-    documents = {"config.json": {"model": {"name": "cnn"}}, "evaluation.json": {"mse": 0.5}}
-    version = push(tiny(), tmp_path, documents)
-    for name, content in documents.items():
-        assert json.loads((version / name).read_text(encoding="utf-8")) == content
-    assert SavedModel(version).config == documents["config.json"]
-
-
-@pytest.mark.parametrize("broken", [{"b.json": object()}, {"no/such/folder.json": 1}])
-def test_a_failure_leaves_nothing_behind(broken, tmp_path):
-    push(tiny(), tmp_path, {})
-    with pytest.raises((TypeError, OSError)):
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [({"b.json": object()}, TypeError), ({"no/such/folder.json": 1}, UserError)],
+)
+def test_a_failure_leaves_nothing_behind(broken, error, tmp_path):
+    with pytest.raises(error):
         push(tiny(), tmp_path, {"a.json": 1, **broken})
-    assert names(tmp_path) == ["1"]
+    assert names(tmp_path) == []
 
 
-def test_what_is_not_finished_is_not_a_version(tmp_path):
-    seen = []
+def test_a_folder_that_cannot_be_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"--export_dir: cannot write a version to .*cnn: Not a"):
+        push(tiny(), tmp_path / "file" / "cnn", {})
 
-    class Watching(dict):
-        def items(self):
-            seen.extend(names(tmp_path))
-            return super().items()
 
-    push(tiny(), tmp_path, Watching({"config.json": {}}))
-    assert len(seen) == 1
-    assert not seen[0].isdigit()
-    assert names(tmp_path) == ["1"]
+def test_a_version_is_not_seen_before_it_is_whole(tmp_path):
+    with futures.ThreadPoolExecutor(1) as pool:
+        pushing = pool.submit(push, tiny(), tmp_path, {"config.json": {}})
+        while not (tmp_path / "1").exists():
+            assert not pushing.done() or pushing.result()
+            time.sleep(0.001)
+        appeared = {path.name for path in (tmp_path / "1").iterdir()}
+        assert pushing.result() == tmp_path / "1"
+    assert appeared == {path.name for path in (tmp_path / "1").iterdir()}
+    assert {"saved_model.pb", "variables", "README.md", "config.json"} < appeared
 
 
 def test_several_writers_get_a_version_each(tmp_path):
-    built = [tiny(seed) for seed in range(4)]
+    built = [tiny(seed) for seed in range(3)]
     with futures.ThreadPoolExecutor(2) as pool:
-        pushed = pool.map(lambda seed: push(built[seed], tmp_path, {"s.json": seed}), range(4))
+        pushed = pool.map(lambda seed: push(built[seed], tmp_path, {"s.json": seed}), range(3))
         versions = list(pushed)
-    assert sorted(path.name for path in versions) == names(tmp_path) == ["1", "2", "3", "4"]
+    assert sorted(path.name for path in versions) == ["1", "2", "3"]
+    assert names(tmp_path) == ["1", "2", "3", *BESIDE]
     x = np.random.default_rng(0).normal(size=(2, 4, 40)).astype(np.float32)
     for version in versions:
         seed = json.loads((version / "s.json").read_text())
@@ -139,26 +177,3 @@ def test_writers_that_finish_at_once_get_a_version_each(tmp_path):
     assert len(names(tmp_path)) == 200
     for before, after in zip(finished, placed, strict=True):
         assert (after / "saved_model.pb").read_text() == before.name
-
-
-def test_every_weight_is_stored_once_and_no_optimizer(tmp_path):
-    model = models.build("mlp", hidden_units=(64,), dropout=0)
-    model.compile(optimizer="adam", loss="mse")
-    model.train_on_batch(np.zeros((1, 4, 4000), "f4"), np.zeros((1, 4000), "f4"))
-    version = push(model, tmp_path, {})
-    parameters = 4 * sum(math.prod(weight.shape) for weight in model.weights)
-    stored = sum(path.stat().st_size for path in (version / "variables").iterdir())
-    assert parameters > 5_000_000
-    assert parameters <= stored < parameters + 20_000
-    assert sum(path.stat().st_size for path in version.rglob("*.pb")) < 100_000
-
-
-def test_training_after_the_export_does_not_change_it(tmp_path):
-    model = tiny()
-    x = np.random.default_rng(0).normal(size=(2, 4, 40)).astype(np.float32)
-    expected = keras.ops.convert_to_numpy(model(x, training=False))
-    exported = SavedModel(push(model, tmp_path, {}))
-    model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
-    model.train_on_batch(x, np.ones((2, 40), "f4"))
-    assert np.abs(keras.ops.convert_to_numpy(model(x, training=False)) - expected).max() > 1e-3
-    np.testing.assert_allclose(exported.predict(x), expected, rtol=0, atol=1e-6)

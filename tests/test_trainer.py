@@ -45,9 +45,11 @@ found["replicas"] = [
 _, found["bfloat16"] = train("bfloat16", "cnn", precision="mixed_bfloat16", strategy="one_device")
 found["policy afterwards"] = keras.config.dtype_policy().name
 try:
-    train("jit", "cnn", strategy="mirrored", jit_compile=True)
+    train("lowered", "cnn", strategy="mirrored", lowering="always")
 except UserError as error:
-    found["jit on replicas"] = str(error)
+    found["lowered on replicas"] = str(error)
+for model in ("cnn", "resnet"):
+    _, found[f"{model} lowered"] = train(f"{model}_lowered", model, lowering="always")
 print(json.dumps(found))
 """
 
@@ -81,5 +83,11 @@ def test_mixed_precision_learns_about_the_same_and_ends_with_the_run(found):
     assert found["policy afterwards"] == "float32"
 
 
-def test_compilation_on_several_replicas_is_refused(found):
-    assert "--config.jit_compile" in found["jit on replicas"]
+@pytest.mark.parametrize(("model", "columns"), [("cnn", 5), ("resnet", 3)])
+def test_a_lowered_model_learns_what_the_model_learns(found, model, columns):
+    for mine, lowered in zip(found[f"{model} one_device"], found[f"{model} lowered"], strict=True):
+        assert lowered[:columns] == pytest.approx(mine[:columns], rel=1e-4)
+
+
+def test_lowering_on_several_replicas_is_refused(found):
+    assert "--config.lowering" in found["lowered on replicas"]

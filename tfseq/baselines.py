@@ -11,6 +11,14 @@ import numpy as np
 Predictor = Callable[[np.ndarray], np.ndarray]
 """Maps waveforms (batch, channels, steps) to labels that broadcast to (batch, steps)."""
 
+TITLES = {
+    "zero": "predict zero",
+    "mean": "predict the mean",
+    "step_mean": "mean of each step",
+    "linear": "linear, step by step",
+}
+"""What tables call the baselines, by the names that `fit` gives them."""
+
 
 @dataclasses.dataclass
 class _Sums:

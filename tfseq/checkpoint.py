@@ -58,6 +58,7 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         folder: Where the files go.
         position: Where the run begins; updated as it goes on.
+        saved: The model to save; it shares its weights and its optimizer with the one that fits.
         steps_per_epoch: Steps of a whole epoch.
         every_steps: Save after so many steps within an epoch too; 0 does not.
         patience: Stop after so many epochs without a lower validation loss; 0 never stops.
@@ -72,6 +73,7 @@ class Checkpoint(keras.callbacks.Callback):
         self,
         folder: Path,
         position: Position,
+        saved: keras.Model,
         *,
         steps_per_epoch: int,
         every_steps: int = 0,
@@ -80,6 +82,7 @@ class Checkpoint(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._folder = folder
+        self._saved = saved
         self._steps_per_epoch = steps_per_epoch
         self._every_steps = every_steps
         self._patience = patience
@@ -155,7 +158,7 @@ class Checkpoint(keras.callbacks.Callback):
     def _save(self, name: str, also: str | None = None) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         state = dataclasses.asdict(self.position)
-        state["random_states"] = [v.numpy().tolist() for v in _random_states(self.model)]
+        state["random_states"] = [v.numpy().tolist() for v in _random_states(self._saved)]
         state["metrics"] = (
             [v.numpy().tolist() for v in self.model.metrics_variables]
             if self.position.step
@@ -163,7 +166,7 @@ class Checkpoint(keras.callbacks.Callback):
         )
         temporary = self._folder / f".{os.getpid()}.keras"
         try:
-            self.model.save(temporary)
+            self._saved.save(temporary)
             with zipfile.ZipFile(temporary, "a") as archive:
                 archive.writestr(_STATE, json.dumps(state))
             _sync(temporary)

@@ -128,12 +128,12 @@ def import_tensorflow() -> None:
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         # Some messages come before TensorFlow reads the level.
-        with _stderr_held_back():
+        with stderr_held_back():
             import tensorflow  # noqa: F401
 
 
 @contextlib.contextmanager
-def _stderr_held_back() -> Iterator[None]:
+def stderr_held_back() -> Iterator[None]:
     """Drops what C++ code writes to stderr, unless the block fails: then it is printed."""
     sys.stderr.flush()
     kept = os.dup(2)

@@ -13,13 +13,6 @@ from tfseq import baselines
 from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches
 
-_BASELINE_TITLES = {
-    "zero": "predict zero",
-    "mean": "predict the mean",
-    "step_mean": "mean of each step",
-    "linear": "linear, step by step",
-}
-
 
 class _Errors:
     """Streaming errors of predictions against labels, in float64."""
@@ -136,7 +129,7 @@ def table(evaluation: dict[str, Any]) -> str:
         title = f"{evaluation['dataset']}, {name} ({scores['records']} records)"
         lines += ["", f"{title:<44}{'mse':>10}{'mae':>10}{'r2':>10}"]
         rows = {evaluation["model"]: scores["metrics"]}
-        rows |= {_BASELINE_TITLES[key]: value for key, value in scores["baselines"].items()}
+        rows |= {baselines.TITLES[key]: value for key, value in scores["baselines"].items()}
         for row, metrics in rows.items():
             values = "".join(f"{metrics[key]:>10.4f}" for key in ("mse", "mae", "r2"))
             lines.append(f"  {row:<42}{values}")

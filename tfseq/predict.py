@@ -7,17 +7,11 @@ float32. Both are read and written in batches: they may be larger than memory.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tfseq import cli
+from tfseq import cli, record_files
 from tfseq.errors import UserError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from tfseq.saved_model import SavedModel
 
 FLAGS = flags.FLAGS
 
@@ -34,9 +28,8 @@ def main() -> None:
     """Runs the command."""
     cli.require("saved_model", "input", "output")
     source, target = Path(FLAGS.input), Path(FLAGS.output)
-    if not target.parent.is_dir():
-        raise UserError(f"--output: there is no folder {target.parent}")
-    waveforms = _open(source)
+    record_files.require_folder(target)
+    waveforms = record_files.open_waveforms(source)
     cli.import_tensorflow()
     from tfseq.saved_model import SavedModel
 
@@ -47,43 +40,10 @@ def main() -> None:
             f"{source}: the array has shape {waveforms.shape}; the model wants "
             f"(records, {channels}, {steps})"
         )
-    temporary = target.with_name(f".{target.name}.incomplete")
-    try:
-        _predict(model, waveforms, source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    record_files.label_records(
+        model.predict, waveforms, source=source, target=target, batch_size=FLAGS.batch_size
+    )
     print(f"{len(waveforms)} records labelled: {target}")
-
-
-def _open(path: Path) -> "np.ndarray":
-    import numpy as np
-
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"--input: {path} is not a readable .npy file of numbers") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not array.size:
-        raise UserError(
-            f"--input: {path} does not hold an array (records, channels, steps) of real numbers"
-        )
-    return array
-
-
-def _predict(model: "SavedModel", waveforms: "np.ndarray", source: Path, target: Path) -> None:
-    import numpy as np
-    from tqdm import tqdm
-
-    shape = (len(waveforms), waveforms.shape[2])
-    labels = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
-    starts = range(0, len(waveforms), FLAGS.batch_size)
-    for start in tqdm(starts, unit="batch", disable=None):
-        batch = np.asarray(waveforms[start : start + FLAGS.batch_size], np.float32)
-        bad = np.flatnonzero(~np.isfinite(batch).all(axis=(1, 2)))
-        if bad.size:
-            raise UserError(f"{source}: record {start + bad[0]} holds NaN or infinity")
-        labels[start : start + len(batch)] = model.predict(batch)
-    labels.flush()
 
 
 if __name__ == "__main__":

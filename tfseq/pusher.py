@@ -1,45 +1,198 @@
-"""Exports a model where TF Serving looks for it: `<base>/<version>/`."""
+"""Exports a model where TF Serving looks for it: `<base>/<version>/`.
 
+A version appears by one rename, with all that it holds on the disk, and only once it has answered
+its warm-up requests as the model does. A process that dies before leaves a hidden folder, which the
+next push removes.
+"""
+
+import contextlib
+import fcntl
 import json
+import math
+import os
+import re
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from tfseq import infra_validator, model_card, server_files, serving, warmup
+from tfseq.errors import UserError
 
-def push(model: keras.Model, base: Path, documents: dict[str, Any]) -> Path:
+# No numbers: TF Serving passes over them.
+_INCOMPLETE, _REMOVED = ".incomplete-", ".removed-"
+# What TensorFlow puts around "<file>; No space left on device".
+_WRAPPING = re.compile(r"^\{\{.*?\}\} | \[Op:\w+\]$")
+
+
+def push(
+    model: keras.Model,
+    base: Path,
+    documents: dict[str, Any],
+    *,
+    dataset: str | None = None,
+    keep_versions: int | None = None,
+) -> Path:
     """Writes a SavedModel as the next version; a server that watches sees it whole or not at all.
 
-    Its signature `serving_default` maps `waveform` (batch, channels, steps) float32 to `label`
-    (batch, steps) float32.
+    Its signatures are those of `tfseq.serving`. Beside the model lie README.md, the model card, and
+    the warm-up requests; beside the versions what `tfseq.server_files` writes.
 
     Args:
         model: The model.
         base: The folder of this model's versions, for example saved_models/cnn.
-        documents: What goes beside the model, by file name, written as JSON.
+        documents: What goes beside the model, by file name, written as JSON. The card is made of
+            evaluation.json and config.json.
+        dataset: The data set's full name with its version, for the card.
+        keep_versions: How many versions stay, the newest; all if None.
 
     Returns:
         The folder of the new version.
+
+    Raises:
+        UserError: If it cannot be written, or does not answer as the model does.
     """
-    base.mkdir(parents=True, exist_ok=True)
-    # Not a number: TF Serving passes over it until it is renamed.
-    temporary = base / f".incomplete-{uuid.uuid4().hex}"
+    texts = {"README.md": _card(model, documents, dataset), **_as_json(documents)}
+    batches = warmup.waveforms(model)
+    requests = warmup.requests(batches)
+    answers = _answers(model, batches, requests)
     try:
-        _save(model, temporary)
-        for name, content in documents.items():
-            text = json.dumps(content, indent=2) + "\n"
-            (temporary / name).write_text(text, encoding="utf-8")
-        return _place(temporary, base)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        base.mkdir(parents=True, exist_ok=True)
+        _remove_stale(base)
+        with _temporary(base) as temporary:
+            serving.save(model, temporary)
+            for name, text in texts.items():
+                (temporary / name).write_text(text, encoding="utf-8")
+            warmup.write(temporary, model.name, requests)
+            infra_validator.validate(temporary, answers)
+            _sync(temporary)
+            server_files.write(base, model.name, tuple(batches))
+            version = _place(temporary, base)
+        _sync_folder(base)
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or _WRAPPING.sub("", str(error))
+        raise UserError(f"--export_dir: cannot write a version to {base}: {reason}") from error
+    if keep_versions is not None:
+        _keep(base, keep_versions)
+    return version
+
+
+def versions(base: Path) -> list[int]:
+    """Returns the numbers of the versions in a folder, in increasing order."""
+    names = (path.name for path in base.iterdir())
+    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
 
 def next_version(base: Path) -> int:
     """Returns the number after the highest version in a folder."""
-    return 1 + max((int(p.name) for p in base.iterdir() if p.name.isdigit()), default=0)
+    return 1 + max(versions(base), default=0)
+
+
+def _answers(
+    model: keras.Model, batches: dict[int, np.ndarray], requests: list[warmup.Request]
+) -> list[dict[str, np.ndarray]]:
+    """Returns what the model itself answers to each request."""
+    batch = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
+    infer = tf.function(lambda waveform: model(waveform, training=False), input_signature=[batch])
+    # Where the validator computes too: a GPU rounds in another way.
+    with tf.device("CPU:0"):
+        labels = {size: infer(batch).numpy() for size, batch in batches.items()}
+    answers = []
+    for request in requests:
+        size = len(next(iter(request.inputs.values())))
+        valid = {"valid": np.ones(size, bool)} if request.signature == "validate" else {}
+        answers.append({"label": labels[size], **valid})
+    return answers
+
+
+def _card(model: keras.Model, documents: dict[str, Any], dataset: str | None) -> str:
+    return model_card.text(
+        model.name,
+        model.inputs[0].shape[1:],
+        sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        evaluation=documents.get("evaluation.json"),
+        config=documents.get("config.json"),
+        dataset=dataset,
+    )
+
+
+def _as_json(documents: dict[str, Any]) -> dict[str, str]:
+    return {name: json.dumps(content, indent=2) + "\n" for name, content in documents.items()}
+
+
+@contextlib.contextmanager
+def _temporary(base: Path) -> Iterator[Path]:
+    """Makes a hidden folder, locked for as long as its writer lives, and removes what is left."""
+    folder = None
+    with contextlib.ExitStack() as lock:
+        # Between mkdir and the lock it looks like a dead writer's, and another may remove it.
+        while folder is None or not folder.exists():
+            lock.close()
+            folder = base / f"{_INCOMPLETE}{uuid.uuid4().hex}"
+            folder.mkdir()
+            with contextlib.suppress(FileNotFoundError):
+                lock.enter_context(_locked(folder))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Locks a folder; yields whether that was possible.
+
+    The kernel lets a lock go with the process that holds it, however that ends. A number of a
+    process would not do: it is given out again.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:  # it is locked, or the file system has no locks
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def _remove_stale(base: Path) -> None:
+    """Removes what writers that died have left."""
+    for folder in base.glob(f"{_INCOMPLETE}*"):
+        gone = contextlib.suppress(FileNotFoundError, NotADirectoryError)
+        with gone, _locked(folder, wait=False) as dead:
+            if dead:
+                _remove(folder)
+    for folder in base.glob(f"{_REMOVED}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder at once, as whoever watches sees it."""
+    hidden = folder.with_name(f"{_REMOVED}{uuid.uuid4().hex}")
+    with contextlib.suppress(FileNotFoundError):  # another writer was faster
+        folder.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _keep(base: Path, count: int) -> None:
+    for number in versions(base)[:-count]:
+        folder = base / str(number)
+        try:
+            if (folder / "saved_model.pb").is_file():
+                _remove(folder)
+        except OSError as error:
+            raise UserError(
+                f"--keep_versions: the new version is there, but {folder} cannot be removed: "
+                f"{error.strerror}"
+            ) from error
+    _sync_folder(base)
 
 
 def _place(temporary: Path, base: Path) -> Path:
@@ -52,23 +205,17 @@ def _place(temporary: Path, base: Path) -> Path:
                 raise
 
 
-def _save(model: keras.Model, folder: Path) -> None:
-    channels, steps = model.inputs[0].shape[1:]
+def _sync(folder: Path) -> None:
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            with (Path(parent) / name).open("rb") as file:
+                os.fsync(file.fileno())
+        _sync_folder(Path(parent))
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((None, channels, steps), tf.float32, name="waveform")]
-    )
-    def serve(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
-        # TensorFlow's convolutions fail on no records at all.
-        label = tf.cond(
-            tf.shape(waveform)[0] > 0,
-            lambda: model(waveform, training=False),
-            lambda: tf.zeros((0, steps)),
-        )
-        return {"label": label}
 
-    module = tf.Module()
-    # The variables beneath Keras's: saving the model itself would store every weight twice.
-    module.variables_served = [variable.value for variable in model.variables]
-    module.serve = serve
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,6 +1,7 @@
 """Loads an exported model and runs it, as a server would."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,16 @@ class SavedModel:
         self.config: dict[str, Any] = json.loads(config.read_text()) if config.is_file() else {}
 
     def predict(self, waveform: np.ndarray) -> np.ndarray:
-        """Returns labels (batch, steps) float32 for waveforms (batch, channels, steps) float32."""
-        return self._serve(waveform=tf.constant(waveform))["label"].numpy()
+        """Returns labels (batch, steps) float32 for waveforms (batch, channels, steps) float32.
+
+        Raises:
+            UserError: If the model refuses them, such as for NaN.
+        """
+        try:
+            return self._serve(waveform=tf.constant(waveform))["label"].numpy()
+        except tf.errors.InvalidArgumentError as error:
+            refusal = re.search(r"assertion failed: \[(.*)\]", error.message)
+            raise UserError(refusal[1] if refusal else error.message) from error
 
 
 def _hint(folder: Path) -> str:

@@ -32,6 +32,9 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "export_dir", "saved_models", "The model goes to <export_dir>/<model>/<version>."
     )
+    flags.DEFINE_integer(
+        "keep_versions", None, "Exported versions to keep, the newest [all].", lower_bound=1
+    )
     flags.DEFINE_integer("epochs", None, "Epochs to train in all.")
     flags.DEFINE_integer("batch_size", None, "Records a training step.")
     flags.DEFINE_integer("seed", None, "Seed of the weights, the dropout and the order of records.")
@@ -70,7 +73,7 @@ def main() -> None:
         print(f"\nStopped. The run is saved in {workdir}; the same command goes on from there.")
         raise SystemExit(130) from None
     splits = evaluator.evaluate(evaluator.predictor(result.model), training, scored)
-    _finish(config, workdir, result, splits)
+    _finish(config, workdir, builder.info.full_name, result, splits)
 
 
 def _config() -> ConfigDict:
@@ -83,7 +86,9 @@ def _config() -> ConfigDict:
     return config
 
 
-def _finish(config: ConfigDict, workdir: Path, result: "trainer.Result", splits: dict) -> None:
+def _finish(
+    config: ConfigDict, workdir: Path, dataset: str, result: "trainer.Result", splits: dict
+) -> None:
     """Exports the model, unless this run already has, and says how good it is."""
     from tfseq import evaluator, pusher
 
@@ -97,7 +102,13 @@ def _finish(config: ConfigDict, workdir: Path, result: "trainer.Result", splits:
             "config.json": json.loads(config.to_json_best_effort()),
         }
         export = str(
-            pusher.push(result.model, Path(FLAGS.export_dir, config.model.name), documents)
+            pusher.push(
+                result.model,
+                Path(FLAGS.export_dir, config.model.name),
+                documents,
+                dataset=dataset,
+                keep_versions=FLAGS.keep_versions,
+            )
         )
     evaluation["export"] = export
     evaluator.write(evaluation, path)

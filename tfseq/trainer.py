@@ -2,23 +2,22 @@
 
 import contextlib
 import dataclasses
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from tfseq import checkpoint, history, models, transform
+from tfseq import checkpoint, history, models, optimizers, run_config, transform
 from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches, training_batches
+from tfseq.models import lowering
 
-# What may differ between a run and its continuation.
-_CHANGEABLE = ("epochs", "early_stopping", "checkpoint", "strategy")
+# Records an epoch from which compiling takes less time than it saves.
+_WORTH_COMPILING = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +54,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
             machine or the data, or the loss is not finite.
         checkpoint.Interrupted: After a SIGINT; what was trained is saved.
     """
-    _refuse_other_settings(config, workdir)
+    run_config.refuse_other(config, workdir)
     folder = workdir / "checkpoints"
     keras.utils.set_random_seed(config.seed)
     strategy = make_strategy(config.strategy)
@@ -65,10 +64,8 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
             model, position, metrics = checkpoint.restore(path)
         else:
             model, position, metrics = _new_model(config, training), checkpoint.Position(), None
-        _adapt_to_replicas(model, strategy.num_replicas_in_sync)
-        workdir.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(_settings(config), indent=2) + "\n"
-        (workdir / "config.json").write_text(text, encoding="utf-8")
+        fitted = _to_fit(model, config, training, strategy)
+        run_config.write(config, workdir)
         print(_summary(model, training, validation, strategy))
         done = position.epoch >= config.epochs or _out_of_patience(config, position)
         if path:
@@ -78,12 +75,13 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
             saver = checkpoint.Checkpoint(
                 folder,
                 position,
+                model,
                 steps_per_epoch=training.num_batches(config.batch_size),
                 every_steps=config.checkpoint.every_steps,
                 patience=config.early_stopping.patience,
                 metrics=metrics,
             )
-            _fit(model, saver, config, training, validation, workdir / "logs")
+            _fit(fitted, saver, config, training, validation, workdir / "logs")
         if position.best_epoch != position.epoch:
             model.load_weights(checkpoint.best(folder))
     return Result(model, position.best_epoch, position.epoch, trained=not done)
@@ -104,24 +102,6 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy(devices[0])
 
 
-def make_optimizer(name: str, learning_rate: float, momentum: float) -> keras.optimizers.Optimizer:
-    """Returns an optimizer with PyTorch's constants, which the report trained with.
-
-    Args:
-        name: One of `tfseq.configs.OPTIMIZERS`.
-        learning_rate: Step size.
-        momentum: Of "sgd" and "rmsprop".
-    """
-    if name == "sgd":
-        return keras.optimizers.SGD(learning_rate, momentum=momentum)
-    if name == "rmsprop":
-        # Keras adds epsilon inside the root: 1e-16 there is PyTorch's 1e-8 outside it.
-        return keras.optimizers.RMSprop(learning_rate, rho=0.99, momentum=momentum, epsilon=1e-16)
-    if name == "adamw":
-        return keras.optimizers.AdamW(learning_rate, weight_decay=0.01, epsilon=1e-8)
-    return keras.optimizers.Adam(learning_rate, epsilon=1e-8)
-
-
 def _new_model(config: ConfigDict, training: Split) -> keras.Model:
     scaling = None
     if config.transform.standardize:
@@ -131,22 +111,52 @@ def _new_model(config: ConfigDict, training: Split) -> keras.Model:
     model = models.build(
         **config.model.to_dict(), waveform_shape=training.waveform_shape, scaling=scaling
     )
-    model.compile(
-        optimizer=make_optimizer(**config.optimizer),
-        loss=config.loss,
-        metrics=[metric for metric in ("mse", "mae") if metric != config.loss],
-        jit_compile=config.jit_compile,
-    )
+    _compile(model, optimizers.make(**config.optimizer), config)
     return model
 
 
-def _adapt_to_replicas(model: keras.Model, replicas: int) -> None:
-    """Has all replicas see the statistics of the whole batch; refuses what they cannot do."""
-    if replicas > 1 and model.jit_compile:
-        raise UserError("--config.jit_compile: not possible on several replicas; leave it false")
+def _compile(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    config: ConfigDict,
+    *,
+    jit_compile: bool = False,
+) -> None:
+    model.compile(
+        optimizer=optimizer,
+        loss=config.loss,
+        metrics=[metric for metric in ("mse", "mae") if metric != config.loss],
+        jit_compile=jit_compile,
+    )
+
+
+def _to_fit(
+    model: keras.Model, config: ConfigDict, training: Split, strategy: tf.distribute.Strategy
+) -> keras.Model:
+    """Returns what computes the steps: the model itself, or its weights in faster layouts.
+
+    XLA cannot compile a step of several replicas; there the layers stay as they are, and all
+    replicas see the statistics of the whole batch.
+    """
+    replicas = strategy.num_replicas_in_sync
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = replicas > 1
+    possible = replicas == 1 and config.precision == "float32"
+    if config.lowering == "always" and not possible:
+        raise UserError(
+            "--config.lowering: always needs one replica and --config.precision=float32"
+        )
+    on_cpu = not tf.config.list_logical_devices("GPU")
+    if replicas == 1 and on_cpu:
+        optimizers.fuse(model.optimizer)
+    worth = on_cpu and training.num_records >= _WORTH_COMPILING
+    wanted = config.lowering == "always" or (config.lowering == "auto" and worth)
+    if not (possible and wanted and lowering.pays(model)):
+        return model
+    lowered = lowering.Lowered(model)
+    _compile(lowered, model.optimizer, config, jit_compile=True)
+    return lowered
 
 
 def _fit(
@@ -192,32 +202,6 @@ def _fit(
             )
     finally:
         saver.release()
-
-
-def _settings(config: ConfigDict) -> dict[str, Any]:
-    return json.loads(config.to_json_best_effort())
-
-
-def _refuse_other_settings(config: ConfigDict, workdir: Path) -> None:
-    path = workdir / "config.json"
-    if checkpoint.last(workdir / "checkpoints") and path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        for key, (old, new) in _differences(before, _settings(config)).items():
-            raise UserError(
-                f"{workdir} holds a run with --config.{key}={old}, not {new}; "
-                "name another --workdir, or remove this one"
-            )
-
-
-def _differences(before: Any, now: Any, key: str = "") -> dict[str, tuple[Any, Any]]:
-    if not (isinstance(before, dict) and isinstance(now, dict)):
-        return {} if before == now else {key: (before, now)}
-    found = {}
-    for name in {**before, **now}:
-        path = f"{key}.{name}".lstrip(".")
-        if path not in _CHANGEABLE:
-            found.update(_differences(before.get(name), now.get(name), path))
-    return found
 
 
 def _out_of_patience(config: ConfigDict, position: checkpoint.Position) -> bool:

@@ -13,8 +13,9 @@ SCRIPT = """
 import json, sys
 import keras, numpy as np
 from tfseq import models, torch_weights
+from tfseq.models import lowering
 
-errors = {}
+errors, losses = {}, {}
 for name in models.names():
     settings = {"mlp": {"hidden_units": (16, 12, 8)}}.get(name, {})
     settings |= {} if name == "resnet" else {"dropout": 0}
@@ -24,8 +25,15 @@ for name in models.names():
     arrays = np.load(path)
     output = keras.ops.convert_to_numpy(model(arrays["x"], training=False))
     errors[name] = float(np.abs(output - arrays["output"]).max())
+    lowered = lowering.Lowered(model)
+    output = keras.ops.convert_to_numpy(lowered(arrays["x"], training=False))
+    errors[f"{name} lowered"] = float(np.abs(output - arrays["output"]).max())
+    if name in ("cnn", "resnet"):
+        lowered.compile("sgd", "mse")
+        losses[name] = [float(lowered.train_on_batch(arrays["x"], arrays["y"])) for _ in range(2)]
 print(keras.backend.backend(), "tensorflow" in sys.modules)
 print(json.dumps(errors))
+print(json.dumps(losses))
 """
 
 
@@ -37,9 +45,17 @@ def answer(python):
     return python(SCRIPT, GOLDEN, **environment).splitlines()
 
 
+@pytest.mark.parametrize("lowered", ["", " lowered"])
 @pytest.mark.parametrize("name", models.names())
-def test_the_output_is_that_of_pytorch(name, answer):
-    assert json.loads(answer[1])[name] <= 1e-5
+def test_the_output_is_that_of_pytorch(name, lowered, answer):
+    assert json.loads(answer[1])[name + lowered] <= 1e-5
+
+
+@pytest.mark.parametrize("name", ["cnn", "resnet"])
+def test_a_lowered_model_learns(name, answer, golden):
+    first, second = json.loads(answer[2])[name]
+    assert first == pytest.approx(golden(name)["losses"][0], rel=1e-5)
+    assert second < first
 
 
 def test_the_models_need_no_tensorflow(answer):

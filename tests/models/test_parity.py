@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from tfseq import configs, models, trainer
+from tfseq import configs, models, optimizers
 
 
 @pytest.fixture(params=models.names())
@@ -18,7 +18,7 @@ def name(request):
 
 def train(model, name, arrays):
     """Takes the five steps and returns the loss before each."""
-    model.compile(optimizer=trainer.make_optimizer(**configs.get(name).optimizer), loss="mse")
+    model.compile(optimizer=optimizers.make(**configs.get(name).optimizer), loss="mse")
     losses = []
     for _ in arrays["losses"]:
         model.reset_metrics()

@@ -15,7 +15,7 @@ STRATEGIES = ("auto", "one_device", "mirrored")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 LOSSES = ("mse", "mae", "huber")
-CACHES = ("auto", "always", "never")
+CACHES = LOWERINGS = ("auto", "always", "never")
 
 
 def get(model: str) -> ConfigDict:
@@ -47,6 +47,7 @@ def check(config: ConfigDict) -> None:
         "optimizer.name": (config.optimizer.name, OPTIMIZERS),
         "loss": (config.loss, LOSSES),
         "data.cache": (config.data.cache, CACHES),
+        "lowering": (config.lowering, LOWERINGS),
     }
     for key, (value, known) in choices.items():
         if value not in known:

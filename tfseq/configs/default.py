@@ -46,7 +46,8 @@ def get_config() -> ConfigDict:
             "strategy": "auto",
             # float32, mixed_bfloat16 or mixed_float16.
             "precision": "float32",
-            "jit_compile": False,
+            # The layouts of tfseq.models.lowering: always, never, or auto, where they pay.
+            "lowering": "auto",
             # Stop when the validation loss has not fallen for so many epochs; 0 never stops.
             "early_stopping": {"patience": 0},
             # Besides every epoch, save every so many steps; 0 does not.

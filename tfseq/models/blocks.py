@@ -1,15 +1,15 @@
 """Convolutions of images with few channels as matrix products over blocks of time.
 
 The report's convolutions have 1 to 8 channels: inner loops too short for the vector units of a
-processor. Here a block of 8 steps, with the steps beside it that the kernel reaches, is one row of
+processor. Here a block of 4 steps, with the steps beside it that the kernel reaches, is one row of
 a matrix, and a banded matrix made of the kernel's values maps it to all outputs of the block:
 
     (batch * blocks, reached steps * height * channels) x (..., steps * height * filters)
 
-For a 3 x 3 kernel on 4 rows that multiplies 4.4 times as often as the convolution, most of it with
-zeros, but a matrix product does so some 20 times as fast, and its gradients are matrix products
-too. The rows take 10/8 of the memory of the image; outputs that a pooling compares lie in separate
-quarters of a row, so that it compares whole vectors.
+For a 3 x 3 kernel on 4 rows that multiplies 6 * 4 / 9 = 2.7 times as often as the convolution,
+most of it with zeros, but a matrix product runs near the peak of the processor, and the gradients
+are matrix products too. The rows hold 6/4 of the image, in one copy instead of one for each tap.
+Outputs that a pooling compares lie in separate quarters of a row: it compares whole vectors.
 """
 
 import dataclasses
@@ -64,9 +64,7 @@ def to_plain(image: Image) -> Tensor:
     height, width, channels = image.shape
     rows = image.rows
     if image.windows:
-        rows = ops.reshape(
-            rows, (-1, rows.shape[1], 2, 2, image.steps // 2, height // 2, channels)
-        )
+        rows = ops.reshape(rows, (-1, rows.shape[1], 2, 2, image.steps // 2, height // 2, channels))
         rows = ops.transpose(rows, (0, 1, 4, 3, 5, 2, 6))
     x = ops.reshape(rows, (-1, image.rows.shape[1] * image.steps, height, channels))
     return ops.transpose(x[:, :width], (0, 2, 1, 3))
@@ -92,26 +90,33 @@ class Convolution:
     offset: tuple[int, int]
     shape: tuple[int, int, int]
 
+    def fits(self) -> bool:
+        """Whether a block reaches no further than into the blocks beside it."""
+        in_steps, _, before, after = self._steps()
+        return max(before, after) <= in_steps
+
     def __call__(self, image: Image, *, windows: bool = False) -> Image:
         """Convolves an image; `windows` orders the output for a pooling."""
-        stride = self.strides[1]
-        image = _reblock(image, _STEPS)
-        steps = image.steps * stride if self.transposed else image.steps // stride
+        in_steps, steps, before, after = self._steps()
+        image = _reblock(image, in_steps, blocks=-(-self.shape[1] // steps))
         windows = windows and steps % 2 == 0 and self.shape[0] % 2 == 0
-        in_steps = self._reached(steps, axis=1)
-        before = max(0, -min(step for _, step, _ in in_steps))
-        after = max(0, max(step for _, step, _ in in_steps) - image.steps + 1)
         frame = _frame(image, before, after)
-        values = ops.concatenate(
-            [ops.reshape(self.kernel, (1, -1)), self.bias[None], ops.zeros((1, 1), self.bias.dtype)],
-            axis=1,
-        )
+        parts = [self.kernel, self.bias, ops.zeros(1, self.bias.dtype)]
+        values = ops.concatenate([ops.reshape(part, (1, -1)) for part in parts], axis=1)
         index = self._index(image, steps, before, frame.shape[2], windows=windows)
         matrix = ops.take(ops.reshape(values, (-1,)), index, axis=0)
         rows = ops.matmul(ops.reshape(frame, (-1, frame.shape[2])), matrix)
         rows = ops.reshape(rows, (-1, frame.shape[1], matrix.shape[1]))
         out = Image(rows, steps, self.shape, windows)
         return out if windows else _reblock(out, _STEPS)
+
+    def _steps(self) -> tuple[int, int, int, int]:
+        """Returns the steps of a block: in, out, and those reached before and after it."""
+        stride = self.strides[1]
+        steps = _STEPS * stride if self.transposed else max(1, _STEPS // stride)
+        in_steps = _STEPS if self.transposed else steps * stride
+        reached = [step for _, step, _ in self._reached(steps, axis=1)]
+        return in_steps, steps, max(0, -min(reached)), max(0, max(reached) - in_steps + 1)
 
     def _reached(self, size: int, axis: int) -> list[tuple[int, int, int]]:
         """Returns (output place, input place, place in the kernel) along an axis."""
@@ -139,14 +144,13 @@ class Convolution:
             numbers = numbers.swapaxes(2, 3)
         zero = numbers.size + filters
         index = np.full((columns, steps, height, filters), zero, np.int32)
-        k=(before+image.steps+max(0, max(step for _, step, _ in self._reached(steps, axis=1)) - image.steps + 1))*in_height*channels
-        frame = index[:k].reshape(-1, in_height, channels, steps, height, filters)
+        frame = index[:-1].reshape(-1, in_height, channels, steps, height, filters)
         rows = [each for each in self._reached(height, axis=0) if 0 <= each[1] < in_height]
         for (step, in_step, tap), (row, in_row, row_tap) in itertools.product(
             self._reached(steps, axis=1), rows
         ):
             frame[in_step + before, in_row, :, step, row] = numbers[row_tap, tap]
-        index[k] = zero - filters + np.arange(filters)
+        index[-1] = zero - filters + np.arange(filters)
         if windows:
             index = index.reshape(columns, steps // 2, 2, height // 2, 2, filters)
             index = index.transpose(0, 4, 2, 1, 3, 5)
@@ -168,7 +172,9 @@ def drop_channels(layer: keras.layers.SpatialDropout2D, image: Image, *, trainin
     )
     kept = ops.cast(chances >= layer.rate, image.rows.dtype)
     # A product, which XLA computes once; it would repeat the tiling of `kept` for every row.
-    kept = ops.matmul(kept, np.tile(np.eye(channels, dtype="float32"), image.rows.shape[2] // channels))
+    kept = ops.matmul(
+        kept, np.tile(np.eye(channels, dtype="float32"), image.rows.shape[2] // channels)
+    )
     return image.replace(image.rows * ops.expand_dims(kept, 1) * (1.0 / (1.0 - layer.rate)))
 
 
@@ -197,14 +203,17 @@ def _pooled(image: Image, rows: Tensor) -> Image:
     return _reblock(Image(rows, image.steps // 2, (height // 2, width // 2, channels)), _STEPS)
 
 
-def _reblock(image: Image, steps: int) -> Image:
-    """Cuts the image into blocks of another length; no value moves if they are whole blocks."""
-    if image.steps == steps:
+def _reblock(image: Image, steps: int, blocks: int = 0) -> Image:
+    """Cuts the image into blocks of another length, and adds blocks up to a number.
+
+    No value moves where that gives whole blocks.
+    """
+    held = image.rows.shape[1] * image.steps
+    blocks = max(blocks, -(-held // steps))
+    if (image.steps, image.rows.shape[1]) == (steps, blocks):
         return image
     columns = image.rows.shape[2] // image.steps
-    held = image.rows.shape[1] * image.steps
     rows = ops.reshape(image.rows, (-1, held, columns))
-    blocks = -(-held // steps)
     if blocks * steps > held:
         rows = ops.pad(rows, [[0, 0], [0, blocks * steps - held], [0, 0]])
     rows = ops.reshape(rows, (-1, blocks, steps * columns))
@@ -226,9 +235,5 @@ def _frame(image: Image, before: int, after: int) -> Tensor:
     if after:
         later = rows[:, 1:, : after * columns]
         parts.append(ops.pad(later, [[0, 0], [0, 1], [0, 0]]))
-    import os
-    w=int(os.environ.get("PADW","1"))
-    n=sum(p.shape[-1] for p in parts)
-    k=-(-(n+1)//w)*w-n
-    parts.append(ops.ones((ops.shape(rows)[0], rows.shape[1], k), rows.dtype))
+    parts.append(ops.ones((ops.shape(rows)[0], rows.shape[1], 1), rows.dtype))
     return ops.concatenate(parts, axis=-1)

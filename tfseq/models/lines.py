@@ -72,9 +72,7 @@ def _convolve_to_one(kernel: Tensor, bias: Tensor, *line: Tensor) -> Any:
     return y, grad
 
 
-def normalize(
-    layer: keras.layers.BatchNormalization, line: Line, *, training: bool
-) -> Line:
+def normalize(layer: keras.layers.BatchNormalization, line: Line, *, training: bool) -> Line:
     """Batch normalization."""
     parts = [
         normalization.normalize(layer, x, slice(channel, channel + 1), training=training)

@@ -1,9 +1,9 @@
 """Batch normalization in few passes over the data, with its gradient written out.
 
 Keras reads the data once for the mean, once for the variance and once to normalize, and automatic
-differentiation turns that into as many passes backward again. Here both moments come out of one pass
-and the gradient is one sum and one pass. With x_hat = (x - mean) / std over n values of a channel
-(Ioffe and Szegedy, 2015, section 3):
+differentiation turns that into as many passes backward again. Here both moments come out of one
+pass, and the gradient is one sum and one pass. With x_hat = (x - mean) / std over n values of a
+channel (Ioffe and Szegedy, 2015, section 3):
 
     dx = gamma / std * (dy - sum(dy) / n - x_hat * sum(dy * x_hat) / n)
 """
@@ -12,6 +12,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 Tensor = Any
@@ -47,7 +48,7 @@ def normalize(
     std = ops.sqrt(variance + layer.epsilon)
     if training:
         return _normalizer(pool)(x, gamma, beta, mean, std), mean, variance
-    return _scaled(_largest(x, gamma, std, pool), gamma, beta, mean, std), mean, variance
+    return _scaled(_largest(x, gamma, std, pool)[0], gamma, beta, mean, std), mean, variance
 
 
 def move(layer: keras.layers.BatchNormalization, mean: Tensor, variance: Tensor) -> None:
@@ -112,20 +113,24 @@ def moments(x: Tensor, near: Tensor, channels: int) -> tuple[Tensor, Tensor]:
     return near + offset, ops.maximum(variance, 0.0)
 
 
-def _largest(x: Tensor, gamma: Tensor, std: Tensor, pool: int) -> Tensor:
+def _largest(x: Tensor, gamma: Tensor, std: Tensor, pool: int) -> tuple[Tensor, Tensor]:
     """Returns, of `pool` parts of the columns, what is largest once it is scaled by gamma.
 
-    So a quarter of the values has to be scaled, not all.
+    So a quarter of the values has to be scaled, not all. The second array says in which part it
+    was: in the first of them, where several are equal.
     """
-    if pool == 1:
-        return x
     size = x.shape[-1] // pool
     largest = x[..., :size]
+    if pool == 1:
+        return largest, ops.zeros_like(largest)
     signs = _spread(ops.where(gamma >= 0, 1.0, -1.0), largest, std)
     largest = largest * signs
+    place = ops.zeros_like(largest)
     for part in range(1, pool):
-        largest = ops.maximum(largest, x[..., part * size : (part + 1) * size] * signs)
-    return largest / signs
+        other = x[..., part * size : (part + 1) * size] * signs
+        place = ops.where(other > largest, float(part), place)
+        largest = ops.maximum(largest, other)
+    return largest / signs, place / ops.sign(std[0])
 
 
 def _scaled(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -136,7 +141,7 @@ def _scaled(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, std: Tensor) -
 def _normalizer(pool: int) -> Any:
     @ops.custom_gradient
     def normalized(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, std: Tensor) -> Any:
-        largest = _largest(x, gamma, std, pool)
+        largest, place = _largest(x, gamma, std, pool)
         y = _scaled(largest, gamma, beta, mean, std)
 
         def grad(*args: Tensor, upstream: Tensor = None) -> tuple[Tensor, ...]:
@@ -150,7 +155,7 @@ def _normalizer(pool: int) -> Any:
             slope = scale * d_gamma / (std * count)
             level = scale * d_beta / count - mean * slope
             direct = dy * _spread(gamma, dy, std) / _spread(std, dy, std)
-            dx = _to_largest(direct, largest, x, pool)
+            dx = _to_place(direct, place, pool)
             dx = dx - _spread(slope, x, std) * x - _spread(level, x, std)
             return dx, d_gamma, d_beta, ops.zeros_like(mean), ops.zeros_like(std)
 
@@ -159,11 +164,10 @@ def _normalizer(pool: int) -> Any:
     return normalized
 
 
-def _to_largest(dy: Tensor, largest: Tensor, x: Tensor, pool: int) -> Tensor:
-    """Hands each gradient on to where the largest value came from."""
+def _to_place(dy: Tensor, place: Tensor, pool: int) -> Tensor:
+    """Hands each gradient on to the part of the columns that its value came from."""
     if pool == 1:
         return dy
-    parts = ops.reshape(x, (-1, x.shape[1], pool, x.shape[2] // pool))
-    chosen = ops.equal(parts, ops.expand_dims(largest, 2))
-    dx = ops.where(chosen, ops.expand_dims(dy, 2), 0.0)
-    return ops.reshape(dx, (-1, *x.shape[1:]))
+    parts = np.arange(pool, dtype="float32").reshape(1, 1, pool, 1)
+    dx = ops.where(ops.equal(ops.expand_dims(place, 2), parts), ops.expand_dims(dy, 2), 0.0)
+    return ops.reshape(dx, (-1, dy.shape[1], pool * dy.shape[2]))

@@ -1,0 +1,92 @@
+"""An export is plain TensorFlow, stored once, whatever trained the model."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from tfseq import models, schema, serving
+from tfseq.errors import UserError
+from tfseq.saved_model import SavedModel
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A CNN that XLA has trained, exported."""
+    folder = tmp_path_factory.mktemp("exported")
+    keras.utils.set_random_seed(0)
+    model = models.build("cnn", waveform_shape=(4, 40))
+    model.compile(optimizer="sgd", loss="mse", jit_compile=True)
+    model.train_on_batch(np.ones((2, 4, 40), np.float32), np.ones((2, 40), np.float32))
+    serving.save(model, folder)
+    return folder
+
+
+def test_the_graph_is_made_of_tensorflow_s_own_operations_without_xla(exported):
+    saved = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    functions = {function.signature.name for function in graph.library.function}
+    attributes = [function.attr for function in graph.library.function]
+    nodes = [*graph.node, *(n for function in graph.library.function for n in function.node_def)]
+    assert len(nodes) > 50
+    for node in nodes:
+        assert node.op in functions or hasattr(tf.raw_ops, node.op), node.op
+        assert "xla" not in node.op.lower()
+    for attribute in [*attributes, *(node.attr for node in nodes)]:
+        assert not attribute["_XlaMustCompile"].b
+
+
+def test_the_signatures_have_the_inputs_and_outputs_that_are_documented(exported):
+    signatures = tf.saved_model.load(str(exported)).signatures
+    waveform = {"waveform": tf.TensorSpec((None, 4, 40), tf.float32, "waveform")}
+    label = tf.TensorSpec((None, 40), tf.float32, "label")
+    assert set(signatures) == {"serving_default", "serving_examples", "validate"}
+    assert signatures["serving_default"].structured_input_signature == ((), waveform)
+    assert signatures["serving_default"].structured_outputs == {"label": label}
+    examples = {"examples": tf.TensorSpec((None,), tf.string, "examples")}
+    assert signatures["serving_examples"].structured_input_signature == ((), examples)
+    assert signatures["serving_examples"].structured_outputs == {"label": label}
+    assert signatures["validate"].structured_input_signature == ((), waveform)
+    valid = tf.TensorSpec((None,), tf.bool, "valid")
+    assert signatures["validate"].structured_outputs == {"label": label, "valid": valid}
+
+
+def test_the_range_is_the_schema_s():
+    low, high = serving.waveform_range()
+    domain = schema.feature("waveform").float_domain
+    assert (low == domain.min) if domain.HasField("min") else (low == -np.inf)
+    assert (high == domain.max) if domain.HasField("max") else (high == np.inf)
+
+
+def test_python_s_loader_turns_a_refusal_into_one_line_for_the_user(exported):
+    waveform = np.zeros((2, 4, 40), np.float32)
+    waveform[1, 2, 7] = np.nan
+    with pytest.raises(UserError, match=r"^waveform: record 1 is nan at channel 2, step 7; expec"):
+        SavedModel(exported).predict(waveform)
+
+
+def test_every_weight_is_stored_once_and_no_optimizer(tmp_path):
+    model = models.build("mlp", hidden_units=(64,), dropout=0)
+    model.compile(optimizer="adam", loss="mse")
+    model.train_on_batch(np.zeros((1, 4, 4000), "f4"), np.zeros((1, 4000), "f4"))
+    serving.save(model, tmp_path)
+    parameters = 4 * sum(math.prod(weight.shape) for weight in model.weights)
+    stored = sum(path.stat().st_size for path in (tmp_path / "variables").iterdir())
+    assert parameters > 5_000_000
+    assert parameters <= stored < parameters + 20_000
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.pb")) < 300_000
+
+
+def test_training_after_the_export_does_not_change_it(tmp_path):
+    model = models.build("cnn", waveform_shape=(4, 40))
+    x = np.random.default_rng(0).normal(size=(2, 4, 40)).astype(np.float32)
+    expected = keras.ops.convert_to_numpy(model(x, training=False))
+    serving.save(model, tmp_path)
+    exported = SavedModel(tmp_path)
+    model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
+    model.train_on_batch(x, np.ones((2, 40), "f4"))
+    assert np.abs(keras.ops.convert_to_numpy(model(x, training=False)) - expected).max() > 1e-3
+    np.testing.assert_allclose(exported.predict(x), expected, rtol=0, atol=1e-6)

@@ -1,0 +1,160 @@
+"""Tries a version as TF Serving would: loads it in C++ and replays its warm-up requests.
+
+  python -m tfseq.infra_validator --saved_model=saved_models/cnn/1
+
+`tfseq.pusher` publishes only what passes, beside the answers of the trained model (`--expected`).
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from tfseq import cli
+from tfseq.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfseq.session import Session
+    from tfseq.warmup import Request
+
+FLAGS = flags.FLAGS
+TOLERANCE = 1e-5
+"""How far an answer may be from the model's: absolute, and relative to it."""
+
+
+def define_flags() -> None:
+    """Defines the flags."""
+    flags.DEFINE_string("saved_model", None, "Version folder of an exported model.")
+    flags.DEFINE_string(
+        "expected", None, ".npz file of the right answers: <request>.<output>, requests from 0."
+    )
+
+
+def main() -> None:
+    """Runs the command."""
+    cli.require("saved_model")
+    folder = Path(FLAGS.saved_model)
+    if not (folder / "saved_model.pb").is_file():
+        raise UserError(f"--saved_model: no model in {folder}; expected a version folder")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import numpy as np
+
+    from tfseq import warmup
+
+    try:
+        requests = warmup.read(folder)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{folder}: expected requests in {warmup.FILE}: {reason}") from error
+    expected = np.load(FLAGS.expected) if FLAGS.expected else {}
+    start = time.perf_counter()
+    loaded = _load(folder)
+    loading = time.perf_counter() - start
+    furthest = max(
+        _replay(loaded, request, index, expected) for index, request in enumerate(requests)
+    )
+    replaying = time.perf_counter() - start - loading
+    print(
+        f"{folder}: loaded in {loading:.1f} s, {len(requests)} requests answered in "
+        f"{replaying:.1f} s"
+        + (f"; at most {furthest:.1g} from the trained model" if FLAGS.expected else "")
+    )
+
+
+def validate(folder: Path, expected: "list[dict[str, np.ndarray]]") -> str:
+    """Tries a version in another process, which has no part of this one's TensorFlow.
+
+    Args:
+        folder: The version.
+        expected: The right answer to each warm-up request: outputs by name.
+
+    Returns:
+        What the command says.
+
+    Raises:
+        UserError: If the version cannot be loaded, or an answer is not the right one.
+    """
+    import numpy as np
+
+    named = {f"{n}.{name}": out for n, outs in enumerate(expected) for name, out in outs.items()}
+    # On the processor, and beside a process that may hold all memory of the GPUs.
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
+    with tempfile.TemporaryDirectory() as temporary:
+        answers = Path(temporary, "expected.npz")
+        np.savez(answers, **named)
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "tfseq.infra_validator"),
+                *(f"--saved_model={folder}", f"--expected={answers}"),
+            ],
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    if done.returncode < 0:
+        raise UserError(
+            f"the export does not pass: loading it ended with signal {-done.returncode}"
+        )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
+        raise UserError(f"the export does not pass: {said[-1].removeprefix('error: ')}")
+    return done.stdout.strip()
+
+
+def _load(folder: Path) -> "Session":
+    from tfseq import session
+
+    refused = None
+    # Some of TensorFlow's messages come before it reads the level.
+    with cli.stderr_held_back():
+        try:
+            return session.Session(folder)
+        except session.SessionError as error:
+            refused = error
+    raise UserError(f"{folder}: TensorFlow's C++ loader refuses it: {refused}") from refused
+
+
+def _replay(
+    session: "Session", request: "Request", index: int, expected: "dict[str, np.ndarray]"
+) -> float:
+    """Returns how far the answer to a request is from the right one, where that is known."""
+    import numpy as np
+
+    from tfseq.session import SessionError
+
+    records = len(next(iter(request.inputs.values())))
+    where = f"{FLAGS.saved_model}: {request.signature} of {records} records"
+    try:
+        answer = session.run(request.signature, request.inputs)
+    except (SessionError, KeyError) as error:
+        raise UserError(f"{where}: {error}") from error
+    furthest = 0.0
+    for name, values in answer.items():
+        if len(values) != records or not np.isfinite(values).all():
+            raise UserError(
+                f"{where}: expected {records} finite records of {name}, got shape {values.shape}"
+            )
+        right = expected.get(f"{index}.{name}", values) if FLAGS.expected else values
+        if right.shape != values.shape:
+            raise UserError(f"{where}: {name} has shape {values.shape}; expected {right.shape}")
+        difference = np.abs(values.astype(np.float64) - right)
+        if (difference > TOLERANCE * (1 + np.abs(right))).any():
+            raise UserError(
+                f"{where}: {name} is {difference.max():.2g} from the trained model's; "
+                f"expected at most {TOLERANCE:g}"
+            )
+        furthest = max(furthest, difference.max(initial=0.0))
+    return furthest
+
+
+if __name__ == "__main__":
+    cli.run(main, define_flags, __doc__)

@@ -1,0 +1,55 @@
+"""config.json in the folder of a run: the settings that it was started with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from tfseq import checkpoint
+from tfseq.errors import UserError
+
+# What may differ between a run and its continuation.
+_CHANGEABLE = ("epochs", "early_stopping", "checkpoint", "strategy", "lowering")
+_NAME = "config.json"
+
+
+def write(config: ConfigDict, workdir: Path) -> None:
+    """Writes the settings."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(_settings(config), indent=2) + "\n"
+    (workdir / _NAME).write_text(text, encoding="utf-8")
+
+
+def refuse_other(config: ConfigDict, workdir: Path) -> None:
+    """Refuses to continue a run with other settings than it was started with.
+
+    Raises:
+        UserError: If a setting differs that shapes what is learned; the message names it.
+    """
+    path = workdir / _NAME
+    if checkpoint.last(workdir / "checkpoints") and path.is_file():
+        before, now = json.loads(path.read_text(encoding="utf-8")), _settings(config)
+        # A former version may have had other groups of settings.
+        shared = before.keys() & now.keys()
+        before, now = ({key: each[key] for key in shared} for each in (before, now))
+        for key, (old, new) in _differences(before, now).items():
+            raise UserError(
+                f"{workdir} holds a run with --config.{key}={old}, not {new}; "
+                "name another --workdir, or remove this one"
+            )
+
+
+def _settings(config: ConfigDict) -> dict[str, Any]:
+    return json.loads(config.to_json_best_effort())
+
+
+def _differences(before: Any, now: Any, key: str = "") -> dict[str, tuple[Any, Any]]:
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return {} if before == now else {key: (before, now)}
+    found = {}
+    for name in {**before, **now}:
+        path = f"{key}.{name}".lstrip(".")
+        if path not in _CHANGEABLE:
+            found.update(_differences(before.get(name), now.get(name), path))
+    return found

@@ -1,0 +1,188 @@
+"""What an export answers: a model's three signatures, as plain TensorFlow operations.
+
+`serving_default`: `waveform` (records, channels, steps) float32 to `label` (records, steps)
+float32. `serving_examples`: `examples` (records,) strings to `label`. `validate`: `waveform` to
+`label` and `valid` (records,) bool.
+
+What is not as expected ends in InvalidArgument, which says what was expected and what came. NaN and
+infinity do too, but for `validate`: it answers every record, and says which answers mean something.
+A record is valid if its values are finite and within the schema's range, and so is its label.
+
+An example is a tf.train.Example whose feature `waveform` is one string: the record's float32
+values, little-endian, channel by channel. That is how the data sets' TFRecord files hold it
+(TFDS's `Encoding.BYTES`); other features are passed over.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfseq import schema
+from tfseq.models import lowering
+
+Range = tuple[float, float]
+_Network = Callable[[tf.Tensor], tf.Tensor]
+
+
+def waveform_range() -> Range:
+    """Returns the schema's lowest and highest value of a waveform; infinite where it sets none."""
+    domain = schema.feature("waveform").float_domain
+    low = domain.min if domain.HasField("min") else -math.inf
+    high = domain.max if domain.HasField("max") else math.inf
+    return low, high
+
+
+def example(waveform: np.ndarray) -> bytes:
+    """Returns the serialized tf.train.Example of one waveform (channels, steps)."""
+    values = np.ascontiguousarray(waveform, "<f4").tobytes()
+    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[values]))
+    features = tf.train.Features(feature={"waveform": feature})
+    return tf.train.Example(features=features).SerializeToString()
+
+
+def save(model: keras.Model, folder: Path, *, within: Range | None = None) -> None:
+    """Writes a model as a SavedModel, each weight once.
+
+    Args:
+        model: Maps `waveform` (batch, channels, steps) to labels (batch, steps).
+        folder: Where it goes.
+        within: The lowest and the highest value of a valid waveform; None is the schema's.
+    """
+    module = tf.Module()
+    # The variables beneath Keras's: saving the model itself would store every weight twice.
+    module.variables_served = [variable.value for variable in model.variables]
+    tf.saved_model.save(
+        module, str(folder), signatures=_signatures(model, within or waveform_range())
+    )
+
+
+def _signatures(model: keras.Model, within: Range) -> dict[str, Callable]:
+    shape = tuple(model.inputs[0].shape[1:])
+    network = _network(model, shape[1])
+    waveforms = tf.TensorSpec((None, *shape), tf.float32, name="waveform")
+
+    @tf.function(input_signature=[waveforms])
+    def serve(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"label": _answer(network, _of_shape(waveform, shape))}
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="examples")])
+    def serve_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"label": _answer(network, _parse(examples, shape))}
+
+    @tf.function(input_signature=[waveforms])
+    def validate(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
+        return _validate(network, _of_shape(waveform, shape), within)
+
+    return {
+        "serving_default": serve,
+        "serving_examples": serve_examples,
+        "validate": validate,
+    }
+
+
+def _network(model: keras.Model, steps: int) -> _Network:
+    # Its matrix products are faster than TensorFlow's convolutions, without XLA too.
+    infer = lowering.Lowered(model) if lowering.pays(model) else model
+
+    def network(waveform: tf.Tensor) -> tf.Tensor:
+        # TensorFlow's convolutions fail on no records at all.
+        return tf.cond(
+            tf.shape(waveform)[0] > 0,
+            lambda: infer(waveform, training=False),
+            lambda: tf.zeros((0, steps)),
+        )
+
+    return network
+
+
+def _of_shape(waveform: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
+    # A session checks the type of what it is fed, but not the shape.
+    return tf.ensure_shape(waveform, (None, *shape))
+
+
+def _answer(network: _Network, waveform: tf.Tensor) -> tf.Tensor:
+    finite = tf.math.is_finite(waveform)
+
+    def not_finite(record: tf.Tensor) -> tf.Tensor:
+        steps = tf.shape(waveform, tf.int64)[2]
+        place = tf.argmin(tf.cast(tf.reshape(finite[record], [-1]), tf.int8))
+        return tf.strings.format(
+            "waveform: record {} is {} at channel {}, step {}; expected finite numbers",
+            (
+                record,
+                waveform[record, place // steps, place % steps],
+                place // steps,
+                place % steps,
+            ),
+        )
+
+    def overflows(record: tf.Tensor) -> tf.Tensor:
+        return tf.strings.format(
+            "waveform: record {} overflows the network; expected smaller numbers, got up to {}",
+            (record, tf.reduce_max(tf.abs(waveform[record]))),
+        )
+
+    with _required(tf.reduce_all(finite, axis=[1, 2]), not_finite):
+        label = network(tf.identity(waveform))
+    with _required(tf.reduce_all(tf.math.is_finite(label), axis=1), overflows):
+        return tf.identity(label)
+
+
+def _validate(network: _Network, waveform: tf.Tensor, within: Range) -> dict[str, tf.Tensor]:
+    low, high = within
+    # NaN is neither above nor below.
+    fits = tf.math.is_finite(waveform) & (waveform >= low) & (waveform <= high)
+    valid = tf.reduce_all(fits, axis=[1, 2])
+    label = network(tf.where(valid[:, None, None], waveform, 0.0))
+    finite = tf.reduce_all(tf.math.is_finite(label), axis=1)
+    return {"label": tf.where(finite[:, None], label, 0.0), "valid": valid & finite}
+
+
+def _parse(examples: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
+    channels, steps = shape
+    expected = 4 * channels * steps
+    examples = tf.ensure_shape(examples, (None,))
+    # A feature of fixed length would be refused without saying what was expected.
+    feature = tf.io.RaggedFeature(tf.string)
+    found = tf.io.parse_example(examples, {"waveform": feature})["waveform"]
+    counts = found.row_lengths()
+
+    def wrong_count(record: tf.Tensor) -> tf.Tensor:
+        return tf.strings.format(
+            "examples: record {} has {} strings as feature waveform; expected one",
+            (record, counts[record]),
+        )
+
+    with _required(tf.equal(counts, 1), wrong_count):
+        values = tf.identity(found.flat_values)
+    sizes = tf.strings.length(values)
+
+    def wrong_size(record: tf.Tensor) -> tf.Tensor:
+        return tf.strings.format(
+            f"examples: record {{}} has a waveform of {{}} bytes; expected {expected}, "
+            f"{channels} x {steps} float32 values",
+            (record, sizes[record]),
+        )
+
+    with _required(tf.equal(sizes, expected), wrong_size):
+        decoded = tf.io.decode_raw(tf.identity(values), tf.float32, little_endian=True)
+    return tf.reshape(decoded, (tf.size(values), channels, steps))
+
+
+def _required(
+    passed: tf.Tensor, message: Callable[[tf.Tensor], tf.Tensor]
+) -> "tf.control_dependencies":
+    """Returns a context whose operations run if all records (records,) bool have passed."""
+
+    def fail() -> tf.Tensor:
+        first = tf.argmin(tf.cast(passed, tf.int8))
+        with tf.control_dependencies([tf.debugging.Assert(False, [message(first)])]):
+            return tf.constant(False)
+
+    return tf.control_dependencies(
+        [tf.cond(tf.reduce_all(passed), lambda: tf.constant(True), fail)]
+    )
