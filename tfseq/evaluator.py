@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfseq import baselines
 from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches
+from tfseq.models import lowering
 
 
 class _Errors:
@@ -41,7 +42,8 @@ class _Errors:
 
 def predictor(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """Returns the model's inference function: waveforms (batch, channels, steps) to labels."""
-    infer = tf.function(lambda waveform: model(waveform, training=False), reduce_retracing=True)
+    network = lowering.inference(model)
+    infer = tf.function(lambda waveform: network(waveform, training=False), reduce_retracing=True)
     return lambda waveform: infer(waveform).numpy()
 
 

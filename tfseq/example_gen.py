@@ -82,17 +82,19 @@ class Split:
         return self.name if count == 1 else tfds.even_splits(self.name, n=count)[index]
 
 
-def evaluation_batches(split: Split, batch_size: int) -> tf.data.Dataset:
+def evaluation_batches(split: Split, batch_size: int, *, cache: str = "never") -> tf.data.Dataset:
     """Returns all records once, in order, in batches of (waveform, label).
 
     Args:
         split: What to read.
         batch_size: Records a batch; the last one may be smaller.
+        cache: Keep what was read in memory for the next time: as in `training_batches`.
 
     Returns:
         Batches of waveform (batch, channels, steps) and label (batch, steps), float32.
     """
-    return split.records().batch(batch_size, num_parallel_calls=2).prefetch(2)
+    batches = split.records().batch(batch_size, num_parallel_calls=2)
+    return (batches.cache() if _is_cached(split, cache) else batches).prefetch(2)
 
 
 def training_batches(
@@ -120,7 +122,7 @@ def training_batches(
     Returns:
         Batches of waveform (batch, channels, steps) and label (batch, steps), float32.
     """
-    if cache == "always" or (cache == "auto" and _fits_in_memory(split)):
+    if _is_cached(split, cache):
         batches = _from_memory(split, batch_size, seed, first_epoch)
     else:
         batches = _from_disk(split, batch_size, seed, first_epoch)
@@ -139,8 +141,10 @@ def _record_bytes(split: Split) -> int:
     return 4 * steps * (channels + 1)
 
 
-def _fits_in_memory(split: Split) -> bool:
-    return split.num_records * _record_bytes(split) < psutil.virtual_memory().available / 4
+def _is_cached(split: Split, cache: str) -> bool:
+    size = split.num_records * _record_bytes(split)
+    fits = size < psutil.virtual_memory().available / 4
+    return cache == "always" or (cache == "auto" and fits)
 
 
 def _from_memory(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf.data.Dataset:

@@ -23,6 +23,7 @@ import tensorflow as tf
 
 from tfseq import infra_validator, model_card, server_files, serving, warmup
 from tfseq.errors import UserError
+from tfseq.models import lowering
 
 # No numbers: TF Serving passes over them.
 _INCOMPLETE, _REMOVED = ".incomplete-", ".removed-"
@@ -98,7 +99,8 @@ def _answers(
 ) -> list[dict[str, np.ndarray]]:
     """Returns what the model itself answers to each request."""
     batch = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
-    infer = tf.function(lambda waveform: model(waveform, training=False), input_signature=[batch])
+    network = lowering.inference(model)
+    infer = tf.function(lambda waveform: network(waveform, training=False), input_signature=[batch])
     # Where the validator computes too: a GPU rounds in another way.
     with tf.device("CPU:0"):
         labels = {size: infer(batch).numpy() for size, batch in batches.items()}

@@ -86,7 +86,7 @@ def _signatures(model: keras.Model, within: Range) -> dict[str, Callable]:
 
 def _network(model: keras.Model, steps: int) -> _Network:
     # Its matrix products are faster than TensorFlow's convolutions, without XLA too.
-    infer = lowering.Lowered(model) if lowering.pays(model) else model
+    infer = lowering.inference(model)
 
     def network(waveform: tf.Tensor) -> tf.Tensor:
         # TensorFlow's convolutions fail on no records at all.

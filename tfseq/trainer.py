@@ -63,8 +63,10 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
         if path:
             model, position, metrics = checkpoint.restore(path)
         else:
-            model, position, metrics = _new_model(config, training), checkpoint.Position(), None
-        fitted = _to_fit(model, config, training, strategy)
+            scaling = _fitted_scaling(config, training)
+            model = new_model(config, training.waveform_shape, scaling)
+            position, metrics = checkpoint.Position(), None
+        fitted = to_fit(model, config, training.num_records, strategy)
         run_config.write(config, workdir)
         print(_summary(model, training, validation, strategy))
         done = position.epoch >= config.epochs or _out_of_patience(config, position)
@@ -102,17 +104,20 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy(devices[0])
 
 
-def _new_model(config: ConfigDict, training: Split) -> keras.Model:
-    scaling = None
-    if config.transform.standardize:
-        scaling = transform.fit_scaling(
-            waveform.numpy() for waveform, _ in evaluation_batches(training, config.batch_size)
-        )
-    model = models.build(
-        **config.model.to_dict(), waveform_shape=training.waveform_shape, scaling=scaling
-    )
+def new_model(
+    config: ConfigDict, waveform_shape: tuple[int, int], scaling: transform.Scaling | None = None
+) -> keras.Model:
+    """Returns the compiled model of a config, with freshly initialized weights."""
+    model = models.build(**config.model.to_dict(), waveform_shape=waveform_shape, scaling=scaling)
     _compile(model, optimizers.make(**config.optimizer), config)
     return model
+
+
+def _fitted_scaling(config: ConfigDict, training: Split) -> transform.Scaling | None:
+    if not config.transform.standardize:
+        return None
+    batches = evaluation_batches(training, config.batch_size)
+    return transform.fit_scaling(waveform.numpy() for waveform, _ in batches)
 
 
 def _compile(
@@ -130,13 +135,22 @@ def _compile(
     )
 
 
-def _to_fit(
-    model: keras.Model, config: ConfigDict, training: Split, strategy: tf.distribute.Strategy
+def to_fit(
+    model: keras.Model, config: ConfigDict, num_records: int, strategy: tf.distribute.Strategy
 ) -> keras.Model:
     """Returns what computes the steps: the model itself, or its weights in faster layouts.
 
     XLA cannot compile a step of several replicas; there the layers stay as they are, and all
     replicas see the statistics of the whole batch.
+
+    Args:
+        model: A compiled model.
+        config: Its settings.
+        num_records: Records of an epoch: few are not worth compiling for.
+        strategy: Where it will train.
+
+    Raises:
+        UserError: If other layouts are asked for that cannot be had.
     """
     replicas = strategy.num_replicas_in_sync
     for layer in model.layers:
@@ -150,7 +164,7 @@ def _to_fit(
     on_cpu = not tf.config.list_logical_devices("GPU")
     if replicas == 1 and on_cpu:
         optimizers.fuse(model.optimizer)
-    worth = on_cpu and training.num_records >= _WORTH_COMPILING
+    worth = on_cpu and num_records >= _WORTH_COMPILING
     wanted = config.lowering == "always" or (config.lowering == "auto" and worth)
     if not (possible and wanted and lowering.pays(model)):
         return model
@@ -179,6 +193,7 @@ def _fit(
     ]
     if not on_terminal:
         callbacks.append(history.EpochLine(config.epochs))
+    validation_batches = evaluation_batches(validation, config.batch_size, cache=config.data.cache)
     try:
         while position.epoch < config.epochs and not model.stop_training:
             batches = training_batches(
@@ -191,7 +206,7 @@ def _fit(
             )
             model.fit(
                 batches,
-                validation_data=evaluation_batches(validation, config.batch_size),
+                validation_data=validation_batches,
                 steps_per_epoch=steps - position.step,
                 initial_epoch=position.epoch,
                 # The rest of an epoch is a fit of its own: it has fewer steps.

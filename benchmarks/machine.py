@@ -1,0 +1,107 @@
+"""What a machine can do at best: the floors under every figure."""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from concurrent import futures
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_COPIED = 128 << 20  # bytes of each thread's array: far more than caches hold
+_SIDE = 4096  # of the square matrices
+
+
+def describe() -> dict[str, Any]:
+    """Returns the processor, its measured peaks, and the versions of the libraries."""
+    cores = len(os.sched_getaffinity(0))
+    products = _products()
+    return {
+        "processor": _processor(),
+        "cores": cores,
+        "copy_gigabytes_per_second": _copy(cores),
+        "float32_gigaflops": products["float32"],
+        "bfloat16_gigaflops": products["bfloat16"],
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in ("tensorflow", "keras", "torch")},
+    }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _fastest(function: Callable[[], Any]) -> float:
+    times = []
+    for _ in range(7):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return statistics.median(sorted(times)[:3])
+
+
+def _copy(threads: int) -> float:
+    """Bytes read plus bytes written a second, by all cores at once."""
+    arrays = [(np.ones(_COPIED // 4, np.float32), np.ones(_COPIED // 4, np.float32))] * threads
+    with futures.ThreadPoolExecutor(threads) as pool:
+        seconds = _fastest(lambda: list(pool.map(lambda pair: np.copyto(*pair), arrays)))
+    return 2 * threads * _COPIED / seconds / 1e9
+
+
+def _products() -> dict[str, float]:
+    import tensorflow as tf
+
+    operations = 2 * _SIDE**3
+    rates = {}
+    for kind in ("float32", "bfloat16"):
+        matrix = tf.cast(tf.random.normal((_SIDE, _SIDE)), kind)
+        product = tf.function(lambda a: tf.reduce_sum(tf.cast(a @ a, tf.float32)))
+        rates[kind] = operations / _fastest(lambda m=matrix, f=product: f(m).numpy()) / 1e9
+    return rates
+
+
+def floor(model: Any, batch_size: int, machine: dict[str, Any]) -> dict[str, float]:
+    """Returns the least that a training step can take, and what of.
+
+    Every activation is written and read forward, its gradient backward: 16 bytes a value. The
+    optimizer reads gradient, weight and slot, and writes the latter two: 20 bytes a weight. A
+    step does three products for each of the forward pass. Time is the longer of the two, as if
+    they overlapped.
+
+    Args:
+        model: A Keras model.
+        batch_size: Records a step.
+        machine: What `describe` returned.
+
+    Returns:
+        `gigabytes`, `gigaflops`, `milliseconds`.
+    """
+    from keras import layers
+
+    kept = (layers.Conv1D, layers.Conv2D, layers.Conv2DTranspose, layers.Dense)
+    kept += (layers.MaxPooling1D, layers.MaxPooling2D, layers.Add)
+    values = operations = 0
+    for layer in model.layers:
+        if isinstance(layer, kept):
+            size = int(np.prod(layer.output.shape[1:]))
+            values += size
+        if isinstance(layer, kept[:4]):
+            over = layer.input if isinstance(layer, layers.Conv2DTranspose) else layer.output
+            places = int(np.prod(over.shape[1:-1]))
+            operations += 2 * places * int(np.prod(layer.kernel.shape))
+    gigabytes = (16 * values * batch_size + 20 * model.count_params()) / 1e9
+    gigaflops = 3 * operations * batch_size / 1e9
+    seconds = max(
+        gigabytes / machine["copy_gigabytes_per_second"],
+        gigaflops / machine["float32_gigaflops"],
+    )
+    return {"gigabytes": gigabytes, "gigaflops": gigaflops, "milliseconds": 1000 * seconds}

@@ -1,0 +1,95 @@
+"""Times what is around the steps: reading, epochs, and the time until the first step."""
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_BATCH_SIZE = 128
+
+
+def reading(data_dir: str | None, seconds: float = 4.0) -> dict[str, float]:
+    """Returns records a second: tfseq's from disk and memory, and PyTorch's DataLoader.
+
+    The DataLoader reads the same records from .npy files in memory maps, shuffled.
+    """
+    from tfseq import datasets
+    from tfseq.example_gen import Split, evaluation_batches, training_batches
+
+    split = Split(datasets.load("simulated_emg", data_dir=data_dir), "train")
+    rates = {}
+    for name, cache in (("tfseq, from disk", "never"), ("tfseq, from memory", "always")):
+        rates[name] = _rate(training_batches(split, _BATCH_SIZE, seed=0, cache=cache), seconds)
+    waveforms, labels = (
+        np.concatenate(arrays)
+        for arrays in zip(*evaluation_batches(split, 500).as_numpy_iterator(), strict=True)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(f"{folder}/waveforms.npy", waveforms)
+        np.save(f"{folder}/labels.npy", labels)
+        for workers in (0, 2):
+            name = f"PyTorch DataLoader, {workers} workers"
+            rates[name] = _rate(_loader(folder, workers), seconds)
+    return rates
+
+
+def _rate(batches: Any, seconds: float) -> float:
+    """Records a second, after a first epoch's worth that fills the page cache."""
+    records, start, warm = 0, time.perf_counter(), False
+    while True:
+        for waveform, _ in batches:
+            records += len(waveform)
+            now = time.perf_counter()
+            if not warm and (now - start > 1 or records > 2000):
+                records, start, warm = 0, now, True
+            elif warm and now - start > seconds:
+                return records / (now - start)
+
+
+def _loader(folder: str, workers: int) -> Any:
+    import torch
+
+    waveforms = np.load(f"{folder}/waveforms.npy", mmap_mode="c")
+    labels = np.load(f"{folder}/labels.npy", mmap_mode="c")
+    data = torch.utils.data.TensorDataset(torch.from_numpy(waveforms), torch.from_numpy(labels))
+    return torch.utils.data.DataLoader(data, _BATCH_SIZE, shuffle=True, num_workers=workers)
+
+
+def epochs(model: str, data_dir: str | None, count: int) -> dict[str, Any]:
+    """Returns the seconds of each epoch of `python -m tfseq.train`, as it prints them.
+
+    An epoch is 2000 records of training, 500 of validation, logs and a checkpoint.
+    """
+    printed = _train(model, data_dir, f"--epochs={count}")[0]
+    return {"records": 2000, "seconds": [float(s) for s in re.findall(r"\((\S+) s\)", printed)]}
+
+
+def first_step(data_dir: str | None) -> float:
+    """Returns the seconds from the command to the end of its first step, compiled for it.
+
+    It is an epoch of one step and its validation, imports and reading included.
+    """
+    flags = ("--config.data.train_split=train[:128]", "--config.data.validation_split=train[:8]")
+    return _train("cnn", data_dir, "--epochs=1", "--config.lowering=always", *flags)[1]
+
+
+def _train(model: str, data_dir: str | None, *flags: str) -> tuple[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tfseq.train", f"--model={model}", *flags]
+        command += [f"--workdir={folder}/run", f"--export_dir={folder}/exports"]
+        command += [f"--data_dir={Path(data_dir).absolute()}"] if data_dir else []
+        start, first = time.perf_counter(), 0.0
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if line.startswith("epoch 1/"):
+                    first = time.perf_counter() - start
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed")
+        return "".join(lines), first

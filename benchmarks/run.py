@@ -1,0 +1,141 @@
+"""Measures the speed of tfseq beside PyTorch and writes it to benchmarks/results/<machine>.json.
+
+  python -m benchmarks.run
+  python -m benchmarks.run --sections=training,inference --models=cnn --turns=2
+  python -m benchmarks.run --data_dir=data --machine=laptop
+
+All of it takes about 15 minutes on 2 cores. The memory of the full MLP, 4 GB for each of its six
+contenders at once, has to be there. docs/performance.md is rewritten from all results.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from tfseq import cli
+
+FLAGS = flags.FLAGS
+SECTIONS = ("training", "inference", "scaling", "reading", "epochs")
+_RESULTS = Path(__file__).with_name("results")
+_BATCH_SIZES = (32, 64, 128, 256)
+_STEPS = (1000, 4000, 16000, 64000)
+
+
+def define_flags() -> None:
+    """Defines the flags."""
+    flags.DEFINE_list("sections", list(SECTIONS), f"What to measure: {', '.join(SECTIONS)}.")
+    flags.DEFINE_list("models", ["cnn", "resnet", "conv_ae", "mlp"], "Models to time.")
+    flags.DEFINE_integer("batch_size", 128, "Records a training step.")
+    flags.DEFINE_integer("turns", 5, "Turns of each contender.")
+    flags.DEFINE_integer("steps", 3, "Steps of a turn that count.")
+    flags.DEFINE_string("data_dir", None, "Folder of the data sets.")
+    flags.DEFINE_string("machine", None, "Name of the results file [processor and cores].")
+    flags.DEFINE_string("results_dir", str(_RESULTS), "Folder of the results files.")
+
+
+def main() -> None:
+    """Runs the command."""
+    cli.import_tensorflow()
+    from benchmarks import machine, report
+
+    described = machine.describe()
+    name = FLAGS.machine or f"{described['processor']} {described['cores']} cores"
+    path = Path(FLAGS.results_dir, f"{name.lower().replace(' ', '-')}.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Sections that are not asked for keep what was measured before.
+    results = json.loads(path.read_text()) if path.is_file() else {}
+    results["machine"] = described
+    for section in FLAGS.sections:
+        results.setdefault(section, {}).update(_MEASURES[section](described))
+        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        print(f"{section}: {path}", flush=True)
+    if path.parent == _RESULTS:
+        report.write()
+
+
+def _training(described: dict[str, Any]) -> dict[str, Any]:
+    from benchmarks import contenders, machine, turns
+    from tfseq import models
+
+    found = {}
+    for model in FLAGS.models:
+        sides = contenders.sides(model, training=True)
+        times = turns.compare(
+            {side: ("training", side, model, FLAGS.batch_size) for side in sides},
+            steps=FLAGS.steps,
+            turns=FLAGS.turns,
+        )
+        floor = machine.floor(models.build(model), FLAGS.batch_size, described)
+        found[model] = {"batch_size": FLAGS.batch_size, "times": times, "floor": floor}
+        _print(f"training step, {model}", times)
+    return found
+
+
+def _inference(described: dict[str, Any]) -> dict[str, Any]:
+    del described
+    from benchmarks import contenders, turns
+
+    found = {}
+    for model in FLAGS.models:
+        for batch_size in (FLAGS.batch_size, 1):
+            sides = contenders.sides(model, training=False)
+            times = turns.compare(
+                {side: ("inference", side, model, batch_size) for side in sides},
+                steps=FLAGS.steps * (1 if batch_size > 1 else 20),
+                turns=FLAGS.turns,
+            )
+            found[f"{model}, batch {batch_size}"] = {"times": times}
+            _print(f"inference, {model}, batch {batch_size}", times)
+    return found
+
+
+def _scaling(described: dict[str, Any]) -> dict[str, Any]:
+    del described
+    from benchmarks import turns
+
+    found = {}
+    for model in sorted({"cnn", "resnet", "conv_ae"} & set(FLAGS.models)):
+        by_batch = {str(n): ("training", "tfseq", model, n) for n in _BATCH_SIZES}
+        by_steps = {str(n): ("training", "tfseq", model, 16, n) for n in _STEPS}
+        found[model] = {
+            "batch_size": turns.compare(by_batch, steps=FLAGS.steps, turns=3),
+            "steps": turns.compare(by_steps, steps=FLAGS.steps, turns=3),
+        }
+    return found
+
+
+def _reading(described: dict[str, Any]) -> dict[str, Any]:
+    del described
+    from benchmarks import pipeline
+
+    return {"records_per_second": pipeline.reading(FLAGS.data_dir)}
+
+
+def _epochs(described: dict[str, Any]) -> dict[str, Any]:
+    del described
+    from benchmarks import pipeline
+
+    found: dict[str, Any] = {"first_step_seconds": pipeline.first_step(FLAGS.data_dir)}
+    for model in sorted({"cnn", "resnet", "conv_ae"} & set(FLAGS.models)):
+        found[model] = pipeline.epochs(model, FLAGS.data_dir, FLAGS.turns + 1)
+    return found
+
+
+def _print(title: str, times: dict[str, dict[str, Any]]) -> None:
+    print(title)
+    for side, each in times.items():
+        print(f"  {side:<32}{each['milliseconds']:>10.2f} ms", flush=True)
+
+
+_MEASURES = {
+    "training": _training,
+    "inference": _inference,
+    "scaling": _scaling,
+    "reading": _reading,
+    "epochs": _epochs,
+}
+
+if __name__ == "__main__":
+    cli.run(main, define_flags, __doc__)
