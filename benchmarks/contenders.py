@@ -74,10 +74,10 @@ def inference(side: str, model: str, batch_size: int) -> Step:
 
 def _session(network, waveform: np.ndarray) -> Step:
     """The export in TensorFlow's C++ session, which TF Serving runs it in."""
-    from tfseq import serving, session
+    from tfseq.serving import session, signatures
 
     with tempfile.TemporaryDirectory() as folder:
-        serving.save(network, Path(folder))
+        signatures.save(network, Path(folder))
         served = session.Session(Path(folder))
     return lambda: served.run("serving_default", {"waveform": waveform})
 

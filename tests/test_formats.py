@@ -8,8 +8,9 @@ import command
 import numpy as np
 import pytest
 
-from tfseq import formats, models, serving
+from tfseq import formats, models
 from tfseq.saved_model import SavedModel
+from tfseq.serving import signatures
 
 WAVEFORMS = np.random.default_rng(0).normal(size=(5, 4, 4000)).astype(np.float32)
 
@@ -19,7 +20,7 @@ def exports(golden_model, tmp_path_factory):
     """A folder of exports, `<model>/1`."""
     folder = tmp_path_factory.mktemp("exports")
     for name in models.names():
-        serving.save(golden_model(name), folder / name / "1")
+        signatures.save(golden_model(name), folder / name / "1")
     return folder
 
 

@@ -24,15 +24,13 @@ STAGES = [
     {"configs", "torch_weights"},
     {"trainer", "run_config", "checkpoint", "history", "optimizers"},
     {"evaluator", "baselines"},
-    {"wire", "serving", "model_card", "server_files"},
-    {"session", "warmup"},
+    {"serving"},
     {"infra_validator"},
     {"pusher", "saved_model"},
     {"tuner", "tuning"},
     {"cli"},
     {"dataset_flags"},
-    {"record_files", "client_calls"},
-    {"client_rest", "client_grpc"},
+    {"record_files"},
     {"train", "evaluate", "predict", "figures", "client", "formats"},
 ]
 STAGE = {name: number for number, names in enumerate(STAGES) for name in names}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseq import infra_validator, models, pusher, session, warmup
+from tfseq import infra_validator, models, pusher
 from tfseq.errors import UserError
+from tfseq.serving import session, warmup
 
 PROGRAM = command.Path(__file__).with_name("savedmodel_loader.c")
 
@@ -55,7 +56,7 @@ def test_a_version_passes_alone_without_importing_tensorflow(version, tmp_path):
     assert done.code == 0, done.stderr
     assert "6 requests answered" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert {"numpy", "tfseq.session"} <= imported
+    assert {"numpy", "tfseq.serving.session"} <= imported
     assert "tensorflow" not in imported
     assert validate(version, tmp_path).stderr == ""
 

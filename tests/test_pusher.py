@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from tfseq import models, pusher, serving, warmup
+from tfseq import models, pusher
 from tfseq.errors import UserError
 from tfseq.pusher import next_version, push
 from tfseq.saved_model import SavedModel
+from tfseq.serving import signatures, warmup
 
 # A server has TensorFlow, but neither Keras's model code nor tfseq.
 SERVER = """
@@ -57,7 +58,7 @@ def served(golden_model, python, tmp_path_factory):
     built = {name: golden_model(name) for name in models.names()}
     versions = {name: folder / name for name in built}
     for name, model in built.items():
-        serving.save(model, versions[name])
+        signatures.save(model, versions[name])
     python(SERVER, folder, *versions.values())
     with np.load(folder / "y.npz") as answers:
         return {

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tfseq import models, pusher
-from tfseq.session import Session
+from tfseq.serving.session import Session
 
 KILLS = int(os.environ.get("TFSEQ_KILLS", "6"))
 BESIDE = {"models.config", "batching_parameters.txt", "monitoring.config"}

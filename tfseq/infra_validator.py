@@ -21,8 +21,8 @@ from tfseq.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
-    from tfseq.session import Session
-    from tfseq.warmup import Request
+    from tfseq.serving.session import Session
+    from tfseq.serving.warmup import Request
 
 FLAGS = flags.FLAGS
 TOLERANCE = 1e-5
@@ -46,7 +46,7 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import numpy as np
 
-    from tfseq import warmup
+    from tfseq.serving import warmup
 
     try:
         requests = warmup.read(folder)
@@ -111,7 +111,7 @@ def validate(folder: Path, expected: "list[dict[str, np.ndarray]]") -> str:
 
 
 def _load(folder: Path) -> "Session":
-    from tfseq import session
+    from tfseq.serving import session
 
     refused = None
     # Some of TensorFlow's messages come before it reads the level.
@@ -129,7 +129,7 @@ def _replay(
     """Returns how far the answer to a request is from the right one, where that is known."""
     import numpy as np
 
-    from tfseq.session import SessionError
+    from tfseq.serving.session import SessionError
 
     records = len(next(iter(request.inputs.values())))
     where = f"{FLAGS.saved_model}: {request.signature} of {records} records"

@@ -21,9 +21,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseq import infra_validator, model_card, server_files, serving, warmup
+from tfseq import infra_validator
 from tfseq.errors import UserError
 from tfseq.models import lowering
+from tfseq.serving import model_card, server_files, signatures, warmup
 
 # No numbers: TF Serving passes over them.
 _INCOMPLETE, _REMOVED = ".incomplete-", ".removed-"
@@ -41,8 +42,9 @@ def push(
 ) -> Path:
     """Writes a SavedModel as the next version; a server that watches sees it whole or not at all.
 
-    Its signatures are those of `tfseq.serving`. Beside the model lie README.md, the model card, and
-    the warm-up requests; beside the versions what `tfseq.server_files` writes.
+    Its signatures are those of `tfseq.serving.signatures`. Beside the model lie README.md, the
+    model card, and the warm-up requests; beside the versions what `tfseq.serving.server_files`
+    writes.
 
     Args:
         model: The model.
@@ -66,7 +68,7 @@ def push(
         base.mkdir(parents=True, exist_ok=True)
         _remove_stale(base)
         with _temporary(base) as temporary:
-            serving.save(model, temporary)
+            signatures.save(model, temporary)
             for name, text in texts.items():
                 (temporary / name).write_text(text, encoding="utf-8")
             warmup.write(temporary, model.name, requests)

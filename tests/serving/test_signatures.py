@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseq import models, serving
+from tfseq import models
+from tfseq.serving import signatures
 
 # What a server has: TensorFlow, but neither Keras's model code nor tfseq.
 PYTHON = """
@@ -29,7 +30,7 @@ pickle.dump(answers, open(sys.argv[2], "wb"))
 # The loader of TF Serving.
 CPP = """
 import pickle, sys
-from tfseq.session import Session, SessionError
+from tfseq.serving.session import Session, SessionError
 loaded, answers = {}, {}
 for case, (folder, signature, name, values) in pickle.load(open(sys.argv[1], "rb")).items():
     loaded.setdefault(folder, Session(folder))
@@ -61,8 +62,8 @@ def model():
 def exports(model, tmp_path_factory):
     """Two exports, with the schema's range and with one of -9 to 9."""
     folder = tmp_path_factory.mktemp("exports")
-    serving.save(model, folder / "schema")
-    serving.save(model, folder / "range", within=(-9, 9))
+    signatures.save(model, folder / "schema")
+    signatures.save(model, folder / "range", within=(-9, 9))
     return folder
 
 
@@ -100,7 +101,7 @@ def an_example(**features):
 
 
 def cases(model, exports, stored):
-    good = serving.example(WAVEFORMS[0])
+    good = signatures.example(WAVEFORMS[0])
     waveforms = {
         "three": WAVEFORMS,
         "one": WAVEFORMS[:1],
@@ -118,7 +119,7 @@ def cases(model, exports, stored):
         "string": np.array([b"1"], object),
     }
     examples = {
-        "three": [serving.example(waveform) for waveform in WAVEFORMS],
+        "three": [signatures.example(waveform) for waveform in WAVEFORMS],
         "stored": stored[0],
         "none": [],
         "missing": [good, an_example(label=[b"1"])],
@@ -126,7 +127,7 @@ def cases(model, exports, stored):
         "odd": [good, an_example(waveform=[b"12345"])],
         "floats": [good, an_example(waveform=WAVEFORMS[1].ravel())],
         "two": [good, an_example(waveform=[WAVEFORMS[1].tobytes()] * 2)],
-        "nan": [good, serving.example(changed(np.nan)[1])],
+        "nan": [good, signatures.example(changed(np.nan)[1])],
         "text": [good, b"text"],
     }
     at = str(exports / "schema"), str(exports / "range")

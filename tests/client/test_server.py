@@ -14,8 +14,9 @@ import numpy as np
 import prediction_server
 import pytest
 
-from tfseq import client_rest, serving
-from tfseq.client_calls import Target
+from tfseq.client import rest_call
+from tfseq.client.calls import Target
+from tfseq.serving import signatures
 
 pytestmark = pytest.mark.skipif(
     sys.version_info >= (3, 13), reason="MLServer 1.7 supports Python up to 3.12"
@@ -27,7 +28,7 @@ WAVEFORMS = np.random.default_rng(0).normal(size=(90, 4, 4000)).astype(np.float3
 def version(golden_model, tmp_path_factory):
     """The version folder of an exported CNN."""
     folder = tmp_path_factory.mktemp("exports") / "cnn" / "1"
-    serving.save(golden_model("cnn"), folder)
+    signatures.save(golden_model("cnn"), folder)
     return folder
 
 
@@ -71,7 +72,7 @@ def server(version, tmp_path_factory):
 
 def rest(server):
     """Returns a function that asks the server over REST."""
-    return client_rest.kserve(Target("127.0.0.1", server["http"], model="cnn"), timeout=60)
+    return rest_call.kserve(Target("127.0.0.1", server["http"], model="cnn"), timeout=60)
 
 
 def infer(server, waveform, shape=None):

@@ -40,7 +40,7 @@ _FIELDS = {
         ("tensor_shape", 3, "TensorShape"),
     ],
 }
-_PACKAGE = "tfseq.wire"
+_PACKAGE = "tfseq.serving.wire"
 
 
 def _messages() -> dict[str, Any]:

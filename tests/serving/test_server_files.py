@@ -3,7 +3,7 @@
 import pytest
 from google.protobuf import text_format
 
-from tfseq import server_files
+from tfseq.serving import server_files
 
 SIZES = (1, 8, 32)
 

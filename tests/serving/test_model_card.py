@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tfseq import model_card
+from tfseq.serving import model_card
 
 METRICS = {"mse": 0.25, "mae": 0.4, "r2": 0.75}
 SPLITS = {

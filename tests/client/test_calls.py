@@ -10,12 +10,13 @@ import numpy as np
 import prediction_server
 import pytest
 
-from tfseq import client_grpc, client_rest, serving
-from tfseq.client_calls import MESSAGE_BYTES, Target, records_per_request, with_retries
+from tfseq.client import grpc_call, rest_call
+from tfseq.client.calls import MESSAGE_BYTES, Target, records_per_request, with_retries
 from tfseq.errors import UserError
+from tfseq.serving import signatures
 
 WAVEFORMS = np.random.default_rng(0).normal(size=(2, 4, 4000)).astype(np.float32)
-CONNECT = {"rest": client_rest.tf_serving, "grpc": client_grpc.tf_serving}
+CONNECT = {"rest": rest_call.tf_serving, "grpc": grpc_call.tf_serving}
 SERVE = {"rest": prediction_server.rest, "grpc": prediction_server.prediction_service}
 
 
@@ -23,7 +24,7 @@ SERVE = {"rest": prediction_server.rest, "grpc": prediction_server.prediction_se
 def version(golden_model, tmp_path_factory):
     """The version folder of an exported CNN."""
     folder = tmp_path_factory.mktemp("exports") / "cnn" / "1"
-    serving.save(golden_model("cnn"), folder)
+    signatures.save(golden_model("cnn"), folder)
     return folder
 
 
@@ -132,11 +133,11 @@ def test_the_largest_batch_is_under_the_limit_and_not_far_under():
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2
 
-    count = records_per_request((4, 4000), client_grpc.BYTES_PER_VALUE)
+    count = records_per_request((4, 4000), grpc_call.BYTES_PER_VALUE)
     request = predict_pb2.PredictRequest()
     request.inputs["waveform"].CopyFrom(tf.make_tensor_proto(np.zeros((count, 4, 4000), "f4")))
     assert 0.9 * MESSAGE_BYTES < request.ByteSize() < MESSAGE_BYTES
-    count = records_per_request((4, 4000), client_rest.BYTES_PER_VALUE)
+    count = records_per_request((4, 4000), rest_call.BYTES_PER_VALUE)
     longest = np.full((count, 4, 4000), -np.finfo(np.float32).tiny)
     assert len(json.dumps(longest.tolist())) < MESSAGE_BYTES
     assert records_per_request((4, 10**7), 4) == 1

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tfseq import wire
 from tfseq.errors import UserError
+from tfseq.serving import wire
 
 _DTYPES = {
     wire.FLOAT: np.dtype(np.float32),

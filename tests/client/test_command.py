@@ -8,8 +8,9 @@ import numpy as np
 import prediction_server
 import pytest
 
-from tfseq import client_rest, serving
-from tfseq.client_calls import records_per_request
+from tfseq.client import rest_call
+from tfseq.client.calls import records_per_request
+from tfseq.serving import signatures
 
 WAVEFORMS = np.random.default_rng(0).normal(size=(70, 4, 4000)).astype(np.float32)
 
@@ -18,7 +19,7 @@ WAVEFORMS = np.random.default_rng(0).normal(size=(70, 4, 4000)).astype(np.float3
 def version(golden_model, tmp_path_factory):
     """The version folder of an exported CNN."""
     folder = tmp_path_factory.mktemp("exports") / "cnn" / "1"
-    serving.save(golden_model("cnn"), folder)
+    signatures.save(golden_model("cnn"), folder)
     return folder
 
 
@@ -99,7 +100,7 @@ def test_requests_hold_as_many_records_as_the_message_limit_allows(version, tmp_
     np.save(tmp_path / "x.npy", WAVEFORMS[:23])
     with prediction_server.rest(servable) as port:
         client(tmp_path, port).check()
-        limit = records_per_request((4, 4000), client_rest.BYTES_PER_VALUE)
+        limit = records_per_request((4, 4000), rest_call.BYTES_PER_VALUE)
         assert servable.rows == [limit, limit, 23 - 2 * limit]
         client(tmp_path, port, "--batch_size=7").check()
         assert servable.rows[3:] == [7, 7, 7, 2]
@@ -158,6 +159,6 @@ def test_http_needs_no_tensorflow(server, tmp_path):
     np.save(tmp_path / "x.npy", WAVEFORMS[:1])
     places = (f"--host=127.0.0.1:{server['rest']}", "--input=x.npy", "--output=y.npy")
     done = command.run("client", *places, cwd=tmp_path, options=("-X", "importtime")).check()
-    assert "tfseq.client_rest" in done.stderr
+    assert "tfseq.client.rest_call" in done.stderr
     assert "tensorflow" not in done.stderr.replace("tensorflow_metadata", "")
     assert "keras" not in done.stderr

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tfseq.client_calls import Call, Target, Unavailable
+from tfseq.client.calls import Call, Target, Unavailable
 from tfseq.errors import UserError
 
 if TYPE_CHECKING:

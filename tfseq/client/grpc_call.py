@@ -7,7 +7,7 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 from tfseq import cli
-from tfseq.client_calls import Call, Target, Unavailable
+from tfseq.client.calls import Call, Target, Unavailable
 from tfseq.errors import UserError
 
 if TYPE_CHECKING:

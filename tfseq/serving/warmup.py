@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfseq import wire
+from tfseq.serving import wire
 
 if TYPE_CHECKING:
     import keras
@@ -72,11 +72,11 @@ def requests(batches: dict[int, np.ndarray]) -> list[Request]:
     Args:
         batches: What `waveforms` returned.
     """
-    from tfseq import serving
+    from tfseq.serving import signatures
 
     found = [Request("serving_default", {"waveform": batch}) for batch in batches.values()]
     smallest = batches[min(batches)]
-    examples = np.array([serving.example(record) for record in smallest], object)
+    examples = np.array([signatures.example(record) for record in smallest], object)
     found.append(Request("serving_examples", {"examples": examples}))
     found.append(Request("validate", {"waveform": smallest}))
     return found

@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfseq import models, schema, serving
+from tfseq import models, schema
 from tfseq.errors import UserError
 from tfseq.saved_model import SavedModel
+from tfseq.serving import signatures
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def exported(tmp_path_factory):
     model = models.build("cnn", waveform_shape=(4, 40))
     model.compile(optimizer="sgd", loss="mse", jit_compile=True)
     model.train_on_batch(np.ones((2, 4, 40), np.float32), np.ones((2, 40), np.float32))
-    serving.save(model, folder)
+    signatures.save(model, folder)
     return folder
 
 
@@ -55,7 +56,7 @@ def test_the_signatures_have_the_inputs_and_outputs_that_are_documented(exported
 
 
 def test_the_range_is_the_schema_s():
-    low, high = serving.waveform_range()
+    low, high = signatures.waveform_range()
     domain = schema.feature("waveform").float_domain
     assert (low == domain.min) if domain.HasField("min") else (low == -np.inf)
     assert (high == domain.max) if domain.HasField("max") else (high == np.inf)
@@ -72,7 +73,7 @@ def test_every_weight_is_stored_once_and_no_optimizer(tmp_path):
     model = models.build("mlp", hidden_units=(64,), dropout=0)
     model.compile(optimizer="adam", loss="mse")
     model.train_on_batch(np.zeros((1, 4, 4000), "f4"), np.zeros((1, 4000), "f4"))
-    serving.save(model, tmp_path)
+    signatures.save(model, tmp_path)
     parameters = 4 * sum(math.prod(weight.shape) for weight in model.weights)
     stored = sum(path.stat().st_size for path in (tmp_path / "variables").iterdir())
     assert parameters > 5_000_000
@@ -84,7 +85,7 @@ def test_training_after_the_export_does_not_change_it(tmp_path):
     model = models.build("cnn", waveform_shape=(4, 40))
     x = np.random.default_rng(0).normal(size=(2, 4, 40)).astype(np.float32)
     expected = keras.ops.convert_to_numpy(model(x, training=False))
-    serving.save(model, tmp_path)
+    signatures.save(model, tmp_path)
     exported = SavedModel(tmp_path)
     model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
     model.train_on_batch(x, np.ones((2, 40), "f4"))

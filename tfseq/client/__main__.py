@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tfseq import cli
-from tfseq.client_calls import Call, Target, parse_host, records_per_request, with_retries
+from tfseq.client.calls import Call, Target, parse_host, records_per_request, with_retries
 from tfseq.errors import UserError
 
 if TYPE_CHECKING:
@@ -124,13 +124,13 @@ def _target() -> Target:
 def _protocol(target: Target) -> tuple[Call, int]:
     """Returns the function that sends a request, and the bytes that a value takes in it."""
     if FLAGS.protocol == "grpc":
-        from tfseq import client_grpc
+        from tfseq.client import grpc_call
 
-        return client_grpc.tf_serving(target, FLAGS.timeout), client_grpc.BYTES_PER_VALUE
-    from tfseq import client_rest
+        return grpc_call.tf_serving(target, FLAGS.timeout), grpc_call.BYTES_PER_VALUE
+    from tfseq.client import rest_call
 
-    connect = client_rest.kserve if FLAGS.protocol == "kserve-rest" else client_rest.tf_serving
-    return connect(target, FLAGS.timeout), client_rest.BYTES_PER_VALUE
+    connect = rest_call.kserve if FLAGS.protocol == "kserve-rest" else rest_call.tf_serving
+    return connect(target, FLAGS.timeout), rest_call.BYTES_PER_VALUE
 
 
 def _batch_size(waveform_shape: tuple[int, int], bytes_per_value: int) -> int:

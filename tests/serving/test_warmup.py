@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseq import models, transform, warmup, wire
+from tfseq import models, transform
+from tfseq.serving import warmup, wire
 
 SHAPE = (2, 30)
 

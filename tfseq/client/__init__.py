@@ -1,0 +1,1 @@
+"""Asks a server for labels: `python -m tfseq.client`."""

@@ -1,0 +1,1 @@
+"""What an export holds, and how it is tried: all that concerns SavedModels and their server."""
