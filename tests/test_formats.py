@@ -63,7 +63,7 @@ def test_tflite_labels_one_record_with_built_in_operations(exports, tmp_path):
     assert waveform["shape"].tolist() == [1, 4, 4000]
     assert waveform["dtype"] == np.float32
     operations = {operation["op_name"] for operation in interpreter._get_ops_details()}
-    assert "CONV_2D" in operations
+    assert "FULLY_CONNECTED" in operations
     assert not [name for name in operations if "Flex" in name or "CUSTOM" in name]
 
 
@@ -102,7 +102,7 @@ def run_script(setup, exports, to, cwd):
 
 def test_a_file_with_other_labels_is_not_written(exports, tmp_path):
     (tmp_path / "cnn.tflite").write_text("what was there")
-    setup = "from tfseq import formats; formats.TOLERANCE = 0"
+    setup = "from tfseq import formats; formats.TOLERANCE = -1"
     message = run_script(setup, exports, "tflite", tmp_path).refusal()
     assert "the labels of the tflite file differ by" in message
     assert [path.name for path in tmp_path.iterdir()] == ["cnn.tflite"]

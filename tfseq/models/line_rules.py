@@ -22,7 +22,7 @@ def _conv1d(place: Place, value: Any) -> lines.Line | None:
     if not (is_simple(layer) and small and layer.padding == "valid" and layer.strides == (1,)):
         return None
     kernel, bias = ops.convert_to_tensor(layer.kernel), ops.convert_to_tensor(layer.bias)
-    return lines.convolve(kernel, bias, _line(value))
+    return lines.convolve(kernel, bias, _line(value), training=place.training)
 
 
 def _line(value: Any) -> lines.Line:

@@ -28,31 +28,39 @@ def to_plain(line: Line) -> Tensor:
     return ops.stack(line, axis=-1)
 
 
-def convolve(kernel: Tensor, bias: Tensor, line: Line) -> Line:
+def convolve(kernel: Tensor, bias: Tensor, line: Line, *, training: bool) -> Line:
     """A convolution with stride 1 and without padding.
 
     Args:
         kernel: (size, channels, filters).
         bias: (filters,).
         line: `channels` channels.
+        training: Have the gradient summed in few passes; exports hold no gradients.
 
     Returns:
         `filters` channels, shorter by size - 1.
     """
+    convolve_to_one = _with_gradient if training else _weighted_sum
     return tuple(
-        _convolve_to_one(kernel[..., channel], bias[channel], *line)
+        convolve_to_one(kernel[..., channel], bias[channel], *line)
         for channel in range(kernel.shape[2])
     )
 
 
-@ops.custom_gradient
-def _convolve_to_one(kernel: Tensor, bias: Tensor, *line: Tensor) -> Any:
+def _weighted_sum(kernel: Tensor, bias: Tensor, *line: Tensor) -> Tensor:
     size, channels = kernel.shape
     steps = line[0].shape[1] - size + 1
     y = bias
     for tap in range(size):
         for channel in range(channels):
             y = y + kernel[tap, channel] * line[channel][:, tap : tap + steps]
+    return y
+
+
+@ops.custom_gradient
+def _with_gradient(kernel: Tensor, bias: Tensor, *line: Tensor) -> Any:
+    size, channels = kernel.shape
+    steps = line[0].shape[1] - size + 1
 
     def grad(*args: Tensor, upstream: Tensor = None) -> tuple[Tensor, ...]:
         dy = args[0] if upstream is None else upstream
@@ -69,7 +77,7 @@ def _convolve_to_one(kernel: Tensor, bias: Tensor, *line: Tensor) -> Any:
         ]
         return d_kernel, normalization.total(dy, 1)[0], *d_line
 
-    return y, grad
+    return _weighted_sum(kernel, bias, *line), grad
 
 
 def normalize(layer: keras.layers.BatchNormalization, line: Line, *, training: bool) -> Line:
