@@ -1,0 +1,151 @@
+"""Any model of convolutions gives the same lowered, whatever its sizes and its other layers."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tfseq.models import lowering
+
+
+def image_model(shape, *stages):
+    inputs = keras.Input(shape)
+    x = inputs
+    for stage in stages:
+        x = stage(x)
+    return keras.Model(inputs, x)
+
+
+# Sizes that blocks of four do not divide, strides, paddings, and layers that it does not know.
+MODELS = {
+    "width that is not whole blocks": lambda: image_model(
+        (4, 37, 1), layers.Conv2D(3, 3, padding="same"), layers.Conv2D(2, 3, padding="same")
+    ),
+    "narrower than a block": lambda: image_model((2, 3, 2), layers.Conv2D(2, 3, padding="same")),
+    "no padding": lambda: image_model((5, 40, 2), layers.Conv2D(3, (3, 5)), layers.ReLU()),
+    "stride 2 after padding": lambda: image_model(
+        (4, 41, 2), layers.ZeroPadding2D(1), layers.Conv2D(3, 3, strides=2), layers.LeakyReLU(0.1)
+    ),
+    "stride 2 in time alone": lambda: image_model(
+        (4, 48, 2), layers.ZeroPadding2D((1, 1)), layers.Conv2D(3, 3, strides=(1, 2))
+    ),
+    "same padding with strides": lambda: image_model(
+        (4, 48, 2), layers.Conv2D(3, 3, strides=2, padding="same"), layers.Conv2D(2, 1)
+    ),
+    "a stride that does not divide a block": lambda: image_model(
+        (4, 50, 2), layers.Conv2D(3, (3, 5), strides=(1, 3)), layers.Conv2D(2, 2, strides=6)
+    ),
+    "a kernel that reaches too far": lambda: image_model(
+        (4, 50, 2), layers.Conv2D(3, (3, 13), padding="same")
+    ),
+    "much padding": lambda: image_model(
+        (4, 40, 2), layers.ZeroPadding2D(((1, 1), (9, 2))), layers.Conv2D(3, 3)
+    ),
+    "transposed": lambda: image_model(
+        (3, 20, 2),
+        layers.Conv2DTranspose(3, 3, strides=2),
+        layers.Activation("sigmoid"),
+        layers.Conv2DTranspose(1, 3),
+        layers.Cropping2D(((1, 2), (3, 1))),
+    ),
+    "pooling of an odd image": lambda: image_model(
+        (5, 42, 2),
+        layers.Conv2D(3, 3, padding="same"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(2),
+    ),
+    "pooling without normalization": lambda: image_model(
+        (4, 40, 2),
+        layers.Conv2D(3, 3, padding="same"),
+        layers.Activation("tanh"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(2, 3, padding="same"),
+    ),
+    "other poolings": lambda: image_model(
+        (4, 42, 2),
+        layers.Conv2D(3, 3, padding="same"),
+        layers.MaxPooling2D((1, 3)),
+        layers.Conv2D(2, 3, padding="same"),
+        layers.AveragePooling2D(2),
+    ),
+    "layers that it does not know": lambda: image_model(
+        (4, 40, 2),
+        layers.Conv2D(3, 3, padding="same", activation="relu"),
+        layers.Conv2D(3, 3, padding="same"),
+        layers.Activation("softmax"),
+        layers.LayerNormalization(),
+        layers.Conv2D(2, 3, padding="same", use_bias=False, dilation_rate=2),
+        layers.Flatten(),
+        layers.Dense(5),
+    ),
+    "normalization of an image that is not whole blocks": lambda: image_model(
+        (4, 39, 2), layers.Conv2D(3, 3, padding="same"), layers.BatchNormalization()
+    ),
+    "normalization without a scale": lambda: image_model(
+        (4, 40, 2), layers.Conv2D(3, 3, padding="same"), layers.BatchNormalization(scale=False)
+    ),
+    "sequences": lambda: image_model(
+        (51, 1),
+        layers.ZeroPadding1D(2),
+        layers.Conv1D(2, 3),
+        layers.BatchNormalization(),
+        layers.LeakyReLU(),
+        layers.Cropping1D((1, 2)),
+        layers.MaxPooling1D(2),
+        layers.BatchNormalization(center=False),
+        layers.Conv1D(1, 2),
+        layers.MaxPooling1D(3),
+    ),
+    "sequences with many channels": lambda: image_model(
+        (48, 3), layers.Conv1D(8, 3, padding="same"), layers.Conv1D(1, 1, strides=2)
+    ),
+}
+
+
+def branched():
+    inputs = keras.Input((40, 1))
+    x = layers.Conv1D(1, 1)(inputs)
+    return keras.Model(inputs, layers.Add()([x, layers.BatchNormalization()(x), inputs]))
+
+
+@pytest.mark.parametrize("kind", [*MODELS, "branches"])
+@pytest.mark.parametrize("training", [False, True])
+def test_any_model_of_convolutions_gives_the_same(kind, training):
+    keras.utils.set_random_seed(3)
+    model = branched() if kind == "branches" else MODELS[kind]()
+    for weight in model.weights:  # zeros and ones would hide mistakes
+        weight.assign(np.random.default_rng(weight.shape[-1]).uniform(0.5, 1.5, weight.shape))
+    x = np.random.default_rng(4).normal(size=(3, *model.input.shape[1:])).astype(np.float32)
+    expected = model(x, training=training)
+    found = lowering.Lowered(model)(x, training=training)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_scales_below_zero_pool_what_becomes_largest():
+    model = image_model(
+        (4, 40, 2),
+        layers.Conv2D(3, 3, padding="same"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(2),
+    )
+    model.layers[2].gamma.assign([-1.0, 2.0, -0.5])
+    x = np.random.default_rng(5).normal(size=(3, 4, 40, 2)).astype(np.float32)
+    for training in (False, True):
+        expected = model(x, training=training)
+        found = lowering.Lowered(model)(x, training=training)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_drops_whole_channels_in_training_alone():
+    model = image_model(
+        (4, 40, 1),
+        layers.Conv2D(50, 1, bias_initializer="ones", kernel_initializer="zeros"),
+        layers.SpatialDropout2D(0.3, seed=7),
+    )
+    twin, x = lowering.Lowered(model), np.ones((40, 4, 40, 1), np.float32)
+    np.testing.assert_array_equal(twin(x, training=False), 1)
+    dropped = np.asarray(twin(x, training=True))
+    assert {round(float(value), 5) for value in np.unique(dropped)} == {0, round(1 / 0.7, 5)}
+    assert (dropped == dropped[:, :1, :1]).all()
+    assert (dropped[:, 0, 0] == 0).mean() == pytest.approx(0.3, abs=0.03)
+    assert not np.array_equal(dropped, twin(x, training=True))
