@@ -102,7 +102,7 @@ def _training(section: dict[str, Any], _: dict[str, Any]) -> str:
                     _times(ratio(times, ours, _USUAL)),
                     f"{mine['milliseconds'] / found['floor']['milliseconds']:.1f} x",
                     f"{mine['first_step_seconds']:.1f}",
-                    f"{mine['peak_gigabytes']:.1f}",
+                    f"{mine['peak_gigabytes']:.1f}" if "peak_gigabytes" in mine else "-",
                 ]
             )
     header = [
