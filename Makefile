@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: train test lint format bench clean
+.PHONY: train test lint format bench reproduce clean
 
 train: $(VENV)/.installed
-	$(BIN)/python -m tfseq.train --model=cnn
+	$(BIN)/python -m tfseq.train --model=seqnet
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
@@ -22,6 +22,10 @@ format: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks.run
+
+# The runs of docs/why.md and docs/results.md, hours of them; what is done is not done again.
+reproduce: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.reproduce
 
 clean:
 	rm -rf $(VENV) build *.egg-info

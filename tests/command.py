@@ -21,8 +21,12 @@ MODELS = {
     "cnn": (),
     "conv_ae": (),
     "resnet": (),
+    "seqnet": ("--config.model.filters=16", "--config.model.blocks=2"),
 }
 """The flags with which each model is small enough for a test."""
+
+REPORT = ("cnn", "conv_ae", "mlp", "resnet")
+"""The models that the report has, and PyTorch's golden vectors."""
 
 _LIMIT_SECONDS = 300
 

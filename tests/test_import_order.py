@@ -14,6 +14,7 @@ PACKAGE = Path(tfseq.__file__).parent
 STAGES = [
     {"errors", "schema"},
     {"datasets"},
+    {"augmentation"},
     {"example_gen"},
     {"record_statistics", "value_counts"},
     {"statistics_table", "statistics_proto", "record_checks"},

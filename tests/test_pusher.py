@@ -4,6 +4,7 @@ import json
 import time
 from concurrent import futures
 
+import command
 import keras
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def served(golden_model, python, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     x = np.random.default_rng(0).normal(size=(3, 4, 4000)).astype(np.float32)
     np.save(folder / "x.npy", x)
-    built = {name: golden_model(name) for name in models.names()}
+    built = {name: golden_model(name) for name in command.REPORT}
     versions = {name: folder / name for name in built}
     for name, model in built.items():
         signatures.save(model, versions[name])
@@ -70,7 +71,7 @@ def served(golden_model, python, tmp_path_factory):
         }
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", command.REPORT)
 @pytest.mark.parametrize("count", [3, 1, 0])
 def test_another_process_predicts_what_the_model_does(name, count, served):
     expected, answers = served[name]

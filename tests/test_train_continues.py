@@ -21,6 +21,10 @@ SETTINGS = {
         "--model=mlp",
         "--config.model.hidden_units=32,16,8",
         "--config.data.cache=never",
+        "--config.optimizer.schedule=cosine",
+        "--config.optimizer.clip_norm=1",
+        "--config.augmentation.gain=0.2",
+        "--config.augmentation.shift=50",
         "--batch_size=4",
         *command.RECORDS,
     ),
@@ -234,6 +238,13 @@ def test_a_run_is_not_continued_with_other_settings(runs):
     assert "--config.seed=0, not 1" in message
     assert "--workdir" in message
     assert command.read_json(folder / "run" / "config.json")["seed"] == 0
+
+
+def test_a_run_with_a_schedule_is_not_continued_for_other_epochs(runs, train):
+    folder, future = runs["whole mlp"]
+    future.result().check()
+    message = command.finish(train("mlp", folder, f"--epochs={EPOCHS + 1}")).refusal()
+    assert f"--config.epochs={EPOCHS}, not {EPOCHS + 1}" in message
 
 
 def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(runs, train, tmp_path):

@@ -39,6 +39,12 @@ AT_ONCE = {
         ["--config.optimizer.momentum=5"],
         ["--config.optimizer.momentum", "0 to 1", "5"],
     ),
+    "an unknown schedule": (
+        ["--config.optimizer.schedule=linear"],
+        ["--config.optimizer.schedule", "constant, cosine", "'linear'"],
+    ),
+    "a warmup above 1": (["--config.optimizer.warmup=2"], ["--config.optimizer.warmup", "0 to 1"]),
+    "a negative norm": (["--config.optimizer.clip_norm=-1"], ["clip_norm", "0 or more, got -1"]),
     "a seed that is too large": (["--seed=4294967296"], ["--config.seed", "4294967296"]),
     "words for filters": (["--config.model.filters=a,b"], ["--config.model.filters", "'a,b'"]),
     "a word for a dropout rate": (["--config.model.dropout=x"], ["--config.model.dropout", "'x'"]),
@@ -87,6 +93,22 @@ LATER = {
     "an unknown initializer": (
         [*command.RECORDS, "--config.model.initializer=zero"],
         ["--config.model.initializer", "'zero'", "he_normal"],
+    ),
+    "an unknown layout": (
+        [*command.RECORDS, "--config.model.layout=steps"],
+        ["--config.model.layout", "'steps'", "report, time"],
+    ),
+    "an unknown view": (
+        [*command.RECORDS, "--config.transform.views=raw"],
+        ["--config.transform.views", "'raw'", "normalized, rectified"],
+    ),
+    "a negative gain": (
+        [*command.RECORDS, "--config.augmentation.gain=-1"],
+        ["--config.augmentation.gain", "0 or more, got -1"],
+    ),
+    "a shift beyond the record": (
+        [*command.RECORDS, "--config.augmentation.shift=4000"],
+        ["--config.augmentation.shift", "less than the 4000 steps", "got 4000"],
     ),
     "a dropout rate above 1": (
         [*command.RECORDS, "--config.model.dropout=1.5"],

@@ -10,6 +10,7 @@ import psutil
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tfseq.augmentation import Augmentation
 from tfseq.errors import UserError
 
 _SHUFFLE_BUFFER_BYTES = 256 << 20
@@ -105,6 +106,7 @@ def training_batches(
     first_epoch: int = 0,
     first_step: int = 0,
     cache: str = "auto",
+    augmentation: Augmentation | None = None,
 ) -> tf.data.Dataset:
     """Returns epoch after epoch of shuffled batches, without end.
 
@@ -118,6 +120,7 @@ def training_batches(
         first_epoch: The epoch to begin with.
         first_step: How many batches of it to leave out.
         cache: "always" or "never" keep the records in memory, or "auto": where they fit.
+        augmentation: What is done to each batch.
 
     Returns:
         Batches of waveform (batch, channels, steps) and label (batch, steps), float32.
@@ -126,6 +129,9 @@ def training_batches(
         batches = _from_memory(split, batch_size, seed, first_epoch)
     else:
         batches = _from_disk(split, batch_size, seed, first_epoch)
+    if augmentation:
+        first_batch = first_epoch * split.num_batches(batch_size)
+        batches = _augmented(batches, augmentation, seed, first_batch)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return batches.skip(first_step).prefetch(2).with_options(options)
@@ -174,6 +180,15 @@ def _from_disk(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf
         return records.shuffle(buffer, seed=order).batch(batch_size)
 
     return _epochs(first_epoch).flat_map(shuffled)
+
+
+def _augmented(
+    batches: tf.data.Dataset, augmentation: Augmentation, seed: int, first_batch: int
+) -> tf.data.Dataset:
+    def change(index: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        return augmentation(*batch, seed=tf.stack([tf.constant(seed, tf.int64), index]))
+
+    return batches.enumerate(first_batch).map(change, num_parallel_calls=2)
 
 
 def _epochs(first: int) -> tf.data.Dataset:

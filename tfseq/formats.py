@@ -178,7 +178,11 @@ def _to_tflite(graph: "tf.compat.v1.GraphDef", shape: tuple[int, int]) -> bytes:
     module = _module(graph, (1, *shape))
     # From a folder: only so does the file keep the names waveform and label.
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={"serving_default": module.serve})
+        # Gradients, which some activations bring, cannot be saved of a frozen graph.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(
+            module, folder, signatures={"serving_default": module.serve}, options=options
+        )
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         return converter.convert()
 

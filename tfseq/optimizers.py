@@ -1,5 +1,6 @@
 """Optimizers with PyTorch's constants, and their update in one pass over the weights."""
 
+import math
 from typing import Any
 
 import keras
@@ -8,22 +9,54 @@ import tensorflow as tf
 _LARGE = 1 << 20  # weights of an array from which a pass over memory costs more than a call
 
 
-def make(name: str, learning_rate: float, momentum: float) -> keras.optimizers.Optimizer:
+def make(
+    name: str,
+    learning_rate: float,
+    momentum: float,
+    *,
+    schedule: str = "constant",
+    warmup: float = 0.0,
+    weight_decay: float = 0.0,
+    clip_norm: float = 0.0,
+    steps: int = 1,
+) -> keras.optimizers.Optimizer:
     """Returns an optimizer with PyTorch's constants, which the report trained with.
 
     Args:
         name: One of `tfseq.configs.OPTIMIZERS`.
-        learning_rate: Step size.
+        learning_rate: Step size; with a schedule the largest.
         momentum: Of "sgd" and "rmsprop".
+        schedule: One of `tfseq.configs.SCHEDULES`: "constant", or "cosine", which falls to 0 by the
+            last step (Loshchilov and Hutter, 2017, "SGDR").
+        warmup: Part of the steps in which a schedule rises from 0.
+        weight_decay: Part of the weights that decays a step, times the learning rate.
+        clip_norm: Length above which the gradient of all weights is shortened; 0 never does.
+        steps: Steps of the whole run, for a schedule.
     """
+    rate = _rate(learning_rate, schedule, warmup, steps)
+    common = {"weight_decay": weight_decay or None, "global_clipnorm": clip_norm or None}
     if name == "sgd":
-        return keras.optimizers.SGD(learning_rate, momentum=momentum)
+        return keras.optimizers.SGD(rate, momentum=momentum, **common)
     if name == "rmsprop":
         # Keras adds epsilon inside the root: 1e-16 there is PyTorch's 1e-8 outside it.
-        return keras.optimizers.RMSprop(learning_rate, rho=0.99, momentum=momentum, epsilon=1e-16)
+        return keras.optimizers.RMSprop(rate, rho=0.99, momentum=momentum, epsilon=1e-16, **common)
     if name == "adamw":
-        return keras.optimizers.AdamW(learning_rate, weight_decay=0.01, epsilon=1e-8)
-    return keras.optimizers.Adam(learning_rate, epsilon=1e-8)
+        common["weight_decay"] = weight_decay or 0.01
+        return keras.optimizers.AdamW(rate, epsilon=1e-8, **common)
+    return keras.optimizers.Adam(rate, epsilon=1e-8, **common)
+
+
+def _rate(
+    learning_rate: float, schedule: str, warmup: float, steps: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    if schedule == "constant":
+        return learning_rate
+    rising = round(warmup * steps)
+    if not rising:
+        return keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(steps - rising, 1), warmup_target=learning_rate, warmup_steps=rising
+    )
 
 
 def fuse(optimizer: keras.optimizers.Optimizer) -> None:
@@ -40,7 +73,7 @@ def fuse(optimizer: keras.optimizers.Optimizer) -> None:
     update = optimizer.update_step
 
     def update_step(gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor) -> None:
-        if gradient.shape.num_elements() < _LARGE:
+        if math.prod(variable.shape) < _LARGE:
             update(gradient, variable, learning_rate)
             return
 

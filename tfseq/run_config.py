@@ -10,7 +10,7 @@ from tfseq import checkpoint
 from tfseq.errors import UserError
 
 # What may differ between a run and its continuation.
-_CHANGEABLE = ("epochs", "early_stopping", "checkpoint", "strategy", "lowering")
+_CHANGEABLE = {"epochs", "early_stopping", "checkpoint", "strategy", "lowering"}
 _NAME = "config.json"
 
 
@@ -33,7 +33,10 @@ def refuse_other(config: ConfigDict, workdir: Path) -> None:
         # A former version may have had other groups of settings.
         shared = before.keys() & now.keys()
         before, now = ({key: each[key] for key in shared} for each in (before, now))
-        for key, (old, new) in _differences(before, now).items():
+        # A schedule was laid over the epochs that the run began with.
+        scheduled = config.optimizer.schedule != "constant"
+        changeable = _CHANGEABLE - ({"epochs"} if scheduled else set())
+        for key, (old, new) in _differences(before, now, changeable).items():
             raise UserError(
                 f"{workdir} holds a run with --config.{key}={old}, not {new}; "
                 "name another --workdir, or remove this one"
@@ -44,12 +47,14 @@ def _settings(config: ConfigDict) -> dict[str, Any]:
     return json.loads(config.to_json_best_effort())
 
 
-def _differences(before: Any, now: Any, key: str = "") -> dict[str, tuple[Any, Any]]:
+def _differences(
+    before: Any, now: Any, changeable: set[str], key: str = ""
+) -> dict[str, tuple[Any, Any]]:
     if not (isinstance(before, dict) and isinstance(now, dict)):
         return {} if before == now else {key: (before, now)}
     found = {}
     for name in {**before, **now}:
         path = f"{key}.{name}".lstrip(".")
-        if path not in _CHANGEABLE:
-            found.update(_differences(before.get(name), now.get(name), path))
+        if path not in changeable:
+            found.update(_differences(before.get(name), now.get(name), changeable, path))
     return found

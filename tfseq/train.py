@@ -1,6 +1,7 @@
 """Trains a model, measures it beside the baselines and exports it for TF Serving.
 
-  python -m tfseq.train --model=cnn
+  python -m tfseq.train --model=seqnet
+  python -m tfseq.train --model=cnn --config.model.layout=time --config.optimizer.name=adam
   python -m tfseq.train --model=resnet --dataset=emg_lower_limb --manual_dir=emg --epochs=20
   python -m tfseq.train --model=mlp --config.model.hidden_units=800,600,400 --batch_size=64
   python -m tfseq.train --model=cnn --config.data.train_split='train[:10%]' --workdir=runs/tenth
@@ -26,7 +27,7 @@ FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Defines the flags; the settings of `--config.*` are those of the model that is named."""
-    flags.DEFINE_string("model", "cnn", "Model: cnn, conv_ae, mlp or resnet.")
+    flags.DEFINE_string("model", "cnn", "Model: cnn, conv_ae, mlp, resnet or seqnet.")
     cli.define_data_flags()
     flags.DEFINE_string("workdir", None, "Folder of the run [runs/<dataset>/<model>].")
     flags.DEFINE_string(

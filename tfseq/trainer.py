@@ -12,6 +12,7 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from tfseq import checkpoint, history, models, optimizers, run_config, transform
+from tfseq.augmentation import Augmentation
 from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches, training_batches
 from tfseq.models import lowering
@@ -55,6 +56,8 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
         checkpoint.Interrupted: After a SIGINT; what was trained is saved.
     """
     run_config.refuse_other(config, workdir)
+    augmentation = Augmentation(**config.augmentation)
+    augmentation.require_steps(training.waveform_shape[1])
     folder = workdir / "checkpoints"
     keras.utils.set_random_seed(config.seed)
     strategy = make_strategy(config.strategy)
@@ -64,7 +67,8 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
             model, position, metrics = checkpoint.restore(path)
         else:
             scaling = _fitted_scaling(config, training)
-            model = new_model(config, training.waveform_shape, scaling)
+            steps = training.num_batches(config.batch_size)
+            model = new_model(config, training.waveform_shape, scaling, steps_per_epoch=steps)
             position, metrics = checkpoint.Position(), None
         fitted = to_fit(model, config, training.num_records, strategy)
         run_config.write(config, workdir)
@@ -83,7 +87,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
                 patience=config.early_stopping.patience,
                 metrics=metrics,
             )
-            _fit(fitted, saver, config, training, validation, workdir / "logs")
+            _fit(fitted, saver, config, augmentation, training, validation, workdir / "logs")
         if position.best_epoch != position.epoch:
             model.load_weights(checkpoint.best(folder))
     return Result(model, position.best_epoch, position.epoch, trained=not done)
@@ -105,11 +109,28 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
 
 def new_model(
-    config: ConfigDict, waveform_shape: tuple[int, int], scaling: transform.Scaling | None = None
+    config: ConfigDict,
+    waveform_shape: tuple[int, int],
+    scaling: transform.Scaling | None = None,
+    *,
+    steps_per_epoch: int = 1,
 ) -> keras.Model:
-    """Returns the compiled model of a config, with freshly initialized weights."""
-    model = models.build(**config.model.to_dict(), waveform_shape=waveform_shape, scaling=scaling)
-    _compile(model, optimizers.make(**config.optimizer), config)
+    """Returns the compiled model of a config, with freshly initialized weights.
+
+    Args:
+        config: The settings.
+        waveform_shape: (channels, steps).
+        scaling: Mean and variance of the training records' channels, if they are standardized.
+        steps_per_epoch: Steps of an epoch, for a schedule of the learning rate.
+    """
+    model = models.build(
+        **config.model.to_dict(),
+        waveform_shape=waveform_shape,
+        scaling=scaling,
+        views=config.transform.views,
+    )
+    optimizer = optimizers.make(**config.optimizer, steps=config.epochs * steps_per_epoch)
+    _compile(model, optimizer, config)
     return model
 
 
@@ -177,6 +198,7 @@ def _fit(
     model: keras.Model,
     saver: checkpoint.Checkpoint,
     config: ConfigDict,
+    augmentation: Augmentation,
     training: Split,
     validation: Split,
     logs: Path,
@@ -203,6 +225,7 @@ def _fit(
                 first_epoch=position.epoch,
                 first_step=position.step,
                 cache=config.data.cache,
+                augmentation=augmentation,
             )
             model.fit(
                 batches,

@@ -2,6 +2,7 @@
 
 import math
 
+import command
 import keras
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ SETTINGS = {
 INITIALIZER = {"initializer": "torch"}
 
 
-@pytest.fixture(params=models.names())
+@pytest.fixture(params=command.REPORT)
 def name(request):
     return request.param
 

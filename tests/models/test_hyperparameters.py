@@ -18,6 +18,7 @@ BASE = {
     "cnn": {"dropout": 0},
     "conv_ae": {"dropout": 0},
     "resnet": {},
+    "seqnet": {"filters": 8, "blocks": 3},
 }
 OTHERS = {
     "mlp": {"hidden_units": [(16, 12, 9), (8,), (30, 20, 10, 5)], "batch_norm": [True]},
@@ -31,6 +32,13 @@ OTHERS = {
         "negative_slope": [0.3],
     },
     "resnet": {"filters": [1, 4], "batch_norm": [False]},
+    "seqnet": {
+        "filters": [4],
+        "blocks": [1, 7],
+        "kernel_size": [3, 7],
+        "frame_steps": [1, 10, 64],
+        "context": [False],
+    },
 }
 VARIANTS = [
     (name, key, value)
@@ -38,12 +46,19 @@ VARIANTS = [
     for key, values in settings.items()
     for value in values
 ]
-VARIANTS += [(name, "activation", value) for name in BASE for value in layers.ACTIVATIONS[1:]]
+DEFAULTS = {"resnet": ("relu", "he_normal"), "seqnet": ("silu", "glorot_uniform")}
+VARIANTS += [(name, "layout", "time") for name in ("cnn", "conv_ae", "resnet")]
+VARIANTS += [
+    (name, "activation", value)
+    for name in BASE
+    for value in layers.ACTIVATIONS
+    if value != DEFAULTS.get(name, ("relu",))[0]
+]
 VARIANTS += [
     (name, "initializer", value)
     for name in BASE
     for value in layers.INITIALIZERS
-    if value != ("he_normal" if name == "resnet" else "torch")
+    if value != DEFAULTS.get(name, ("relu", "torch"))[1]
 ]
 
 
@@ -79,10 +94,10 @@ def test_the_slope_is_that_of_leaky_relu(name):
     np.testing.assert_array_equal(flat, relu)
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn", "conv_ae"])
-def test_each_layer_has_the_dropout_rate_that_it_is_given(name):
-    count = 3 if name == "mlp" else 2
-    for given in (0.2, (0.2,), (0.1, 0.2, 0.4)[:count]):
+@pytest.mark.parametrize(("name", "count"), [("mlp", 3), ("cnn", 2), ("conv_ae", 2), ("seqnet", 3)])
+def test_each_layer_has_the_dropout_rate_that_it_is_given(name, count):
+    alone = [0.2] if name == "seqnet" else [0.2, (0.2,), (0.1, 0.2, 0.4)[:count]]
+    for given in alone:
         model = models.build(name, waveform_shape=SHAPE, **BASE[name] | {"dropout": given})
         rates = [layer.rate for layer in model.layers if hasattr(layer, "rate")]
         assert rates == (list(given) if np.size(given) > 1 else [0.2] * count)
@@ -114,6 +129,12 @@ def test_every_setting_is_varied_here(name):
         ("conv_ae", {"autoencoder_activation": "x"}, r"activation: .*'x'"),
         ("resnet", {"filters": 0}, r"filters: .*0"),
         ("resnet", {"initializer": "ones"}, r"initializer: .*'ones'"),
+        ("resnet", {"layout": "steps"}, r"layout: .*'steps'; there are report, time"),
+        ("cnn", {"layout": "x"}, r"layout: .*'x'"),
+        ("seqnet", {"blocks": 0}, r"blocks: .*0"),
+        ("seqnet", {"filters": 0}, r"filters: .*0"),
+        ("seqnet", {"frame_steps": -1}, r"frame_steps: .*-1"),
+        ("seqnet", {"kernel_size": 4}, r"kernel_size: expected an odd number, got 4"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_naming_the_setting(name, settings, message):

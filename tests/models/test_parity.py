@@ -5,13 +5,14 @@ tests/golden holds what PyTorch computed: see `golden_model` in conftest.py for 
 
 import math
 
+import command
 import numpy as np
 import pytest
 
 from tfseq import configs, models, optimizers
 
 
-@pytest.fixture(params=models.names())
+@pytest.fixture(params=command.REPORT)
 def name(request):
     return request.param
 

@@ -1,4 +1,4 @@
-"""The settings of a training run: one file a model, with the report's values.
+"""The settings of a training run: one file a model, with the report's values for its four.
 
 `get(model)` reads one; `--config.<key>=<value>` on the command line changes a setting.
 """
@@ -14,12 +14,13 @@ from tfseq.errors import UserError
 STRATEGIES = ("auto", "one_device", "mirrored")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
+SCHEDULES = ("constant", "cosine")
 LOSSES = ("mse", "mae", "huber")
 CACHES = LOWERINGS = ("auto", "always", "never")
 
 
 def get(model: str) -> ConfigDict:
-    """Returns the settings with which the report trained a model.
+    """Returns the settings of a model: those that the report trained it with, if it is there.
 
     Raises:
         UserError: If there is no such model.
@@ -45,6 +46,7 @@ def check(config: ConfigDict) -> None:
         "strategy": (config.strategy, STRATEGIES),
         "precision": (config.precision, PRECISIONS),
         "optimizer.name": (config.optimizer.name, OPTIMIZERS),
+        "optimizer.schedule": (config.optimizer.schedule, SCHEDULES),
         "loss": (config.loss, LOSSES),
         "data.cache": (config.data.cache, CACHES),
         "lowering": (config.lowering, LOWERINGS),
@@ -58,17 +60,20 @@ def check(config: ConfigDict) -> None:
         "seed": (config.seed, 0),
         "early_stopping.patience": (config.early_stopping.patience, 0),
         "checkpoint.every_steps": (config.checkpoint.every_steps, 0),
+        "optimizer.weight_decay": (config.optimizer.weight_decay, 0),
+        "optimizer.clip_norm": (config.optimizer.clip_norm, 0),
     }
     for key, (value, low) in least.items():
         if value < low:
             raise UserError(f"--config.{key}: expected {low} or more, got {value}")
     if config.seed >= 2**32:
         raise UserError(f"--config.seed: expected less than 2**32, got {config.seed}")
-    if not 0 <= config.optimizer.momentum <= 1:
-        raise UserError(
-            "--config.optimizer.momentum: expected a number from 0 to 1, "
-            f"got {config.optimizer.momentum}"
-        )
+    for key in ("momentum", "warmup"):
+        if not 0 <= config.optimizer[key] <= 1:
+            raise UserError(
+                f"--config.optimizer.{key}: expected a number from 0 to 1, "
+                f"got {config.optimizer[key]}"
+            )
     if not config.optimizer.learning_rate > 0:
         raise UserError(
             "--config.optimizer.learning_rate: expected a number above 0, "

@@ -26,6 +26,7 @@ def get_config() -> ConfigDict:
             "batch_norm": True,
             "classifier": False,
             "initializer": "torch",
+            "layout": "report",
         }
     )
     config.optimizer.name = "rmsprop"

@@ -14,7 +14,18 @@ def get_config() -> ConfigDict:
             # The network: `name`, and the keyword arguments of its `network` function.
             "model": {},
             # One of sgd, rmsprop, adam, adamw, with PyTorch's constants.
-            "optimizer": {"name": "adam", "learning_rate": 1e-3, "momentum": 0.0},
+            "optimizer": {
+                "name": "adam",
+                "learning_rate": 1e-3,
+                "momentum": 0.0,
+                # constant, or cosine: down to 0 over all epochs, after rising for a part of them.
+                "schedule": "constant",
+                "warmup": 0.0,
+                # 0 is none, for adamw its own 0.01.
+                "weight_decay": 0.0,
+                # Gradients longer than this are shortened to it; 0 never.
+                "clip_norm": 0.0,
+            },
             # One of mse, mae, huber. The report does not name its loss: see docs/models.md.
             "loss": "mse",
             "epochs": 10,
@@ -40,8 +51,11 @@ def get_config() -> ConfigDict:
             # Splits may be parts, such as train[:10%]. cache keeps the records in memory: always,
             # never, or auto, where they take less than a quarter of what is free.
             "data": {"train_split": "train", "validation_split": "validation", "cache": "auto"},
-            # Give every channel mean 0 and variance 1, inside the model.
-            "transform": {"standardize": False},
+            # Inside the model: give every channel mean 0 and variance 1; show the network some of
+            # waveform, normalized, rectified, log_envelope, log_gain (tfseq.transform).
+            "transform": {"standardize": False, "views": ("waveform",)},
+            # Training records only, see tfseq.augmentation; 0 does nothing.
+            "augmentation": {"gain": 0.0, "noise": 0.0, "drop_channel": 0.0, "shift": 0},
             # auto: mirrored on several GPUs, else one_device.
             "strategy": "auto",
             # float32, mixed_bfloat16 or mixed_float16.

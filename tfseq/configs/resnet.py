@@ -22,6 +22,7 @@ def get_config() -> ConfigDict:
             "negative_slope": 0.01,
             "batch_norm": True,
             "initializer": "he_normal",
+            "layout": "report",
         }
     )
     config.optimizer.name = "adam"

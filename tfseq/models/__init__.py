@@ -6,6 +6,7 @@ Every model maps `waveform` (batch, channels, steps) float32 to `label` (batch, 
 
 import importlib
 import inspect
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfseq import schema
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from tfseq.transform import Scaling
 
-_NAMES = ("cnn", "conv_ae", "mlp", "resnet")
+_NAMES = ("cnn", "conv_ae", "mlp", "resnet", "seqnet")
 
 
 def names() -> tuple[str, ...]:
@@ -29,6 +30,7 @@ def build(
     *,
     waveform_shape: tuple[int, int] | None = None,
     scaling: "Scaling | None" = None,
+    views: Sequence[str] = ("waveform",),
     **hyperparameters: Any,
 ) -> "keras.Model":
     """Builds a model with freshly initialized weights.
@@ -37,7 +39,8 @@ def build(
         name: One of `names()`.
         waveform_shape: (channels, steps) of the input; the schema's if None.
         scaling: Mean and variance of every channel, to standardize the input; None leaves it.
-        **hyperparameters: Keyword arguments of the model's `network`; the report's by default.
+        views: What the network sees of each channel, see `tfseq.transform`.
+        **hyperparameters: Keyword arguments of the model's `network`.
 
     Returns:
         A functional model with the input `waveform` and the output layer `label`.
@@ -60,7 +63,7 @@ def build(
     for key in set(hyperparameters) - set(known):
         raise UserError(f"--config.model.{key}: {name} has no such setting; it has {known}")
     waveform = keras.Input(waveform_shape or schema.waveform_shape(), name="waveform")
-    features = waveform if scaling is None else transform.standardize(waveform, scaling)
+    features = transform.features(waveform, scaling, views)
     try:
         label = network(features, **hyperparameters)
     except UserError as error:

@@ -18,6 +18,7 @@ def network(
     batch_norm: bool = True,
     classifier: bool = False,
     initializer: str = "torch",
+    layout: str = "report",
 ) -> keras.KerasTensor:
     """A record as an image of channels x steps through convolutions and poolings.
 
@@ -32,6 +33,9 @@ def network(
         batch_norm: Normalize before each pooling.
         classifier: Add a linear layer from the feature maps to the label, for any size.
         initializer: One of `layers.INITIALIZERS`.
+        layout: "report" lays the last feature maps end to end, so that step t of the label is
+            computed from the waveform near step filters[-1] * (t mod steps / filters[-1]). "time"
+            lays them step by step: step t comes from the waveform near step t.
 
     Returns:
         (batch, steps).
@@ -52,6 +56,7 @@ def network(
         batch_norm=batch_norm,
         classifier=classifier,
         initializer=initializer,
+        layout=layout,
     )
 
 
@@ -68,6 +73,7 @@ def feature_maps(
     batch_norm: bool,
     classifier: bool,
     initializer: str,
+    layout: str,
 ) -> keras.KerasTensor:
     """The network on an image; `conv_ae` ends in it too.
 
@@ -83,6 +89,7 @@ def feature_maps(
         batch_norm: As above.
         classifier: As above.
         initializer: As above.
+        layout: As above.
 
     Returns:
         (batch, steps).
@@ -102,7 +109,7 @@ def feature_maps(
         index += 5
     x = layers.conv2d(x, filters[-1], name=f"{name}_{index}", initializer=initializer)
     x = layers.activation(x, activation, name=f"{name}_{index + 1}", negative_slope=negative_slope)
-    x = layers.flatten(x, name=f"{name}_{index + 2}")
+    x = layers.flatten(x, name=f"{name}_{index + 2}", layout=layout)
     if classifier:
         x = layers.dense(x, steps, name="classifier_0", initializer=initializer)
     return x

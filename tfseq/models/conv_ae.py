@@ -20,6 +20,7 @@ def network(
     batch_norm: bool = True,
     classifier: bool = False,
     initializer: str = "torch",
+    layout: str = "report",
 ) -> keras.KerasTensor:
     """Squeezes a record through a latent vector, restores it and labels what was restored.
 
@@ -34,6 +35,7 @@ def network(
         batch_norm: Normalize in the tail.
         classifier: End in a linear layer.
         initializer: One of `layers.INITIALIZERS`.
+        layout: How the tail's last feature maps become the label, see `cnn.network`.
 
     Returns:
         (batch, steps).
@@ -83,4 +85,5 @@ def network(
         batch_norm=batch_norm,
         classifier=classifier,
         initializer=initializer,
+        layout=layout,
     )

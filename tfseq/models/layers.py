@@ -17,11 +17,12 @@ from tfseq.errors import UserError
 
 ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "elu", "gelu", "silu", "linear")
 INITIALIZERS = ("torch", "he_normal", "he_uniform", "glorot_normal", "glorot_uniform")
+LAYOUTS = ("report", "time")
 
 
 def dense(x: keras.KerasTensor, units: int, *, name: str, initializer: str) -> keras.KerasTensor:
     """`nn.Linear`."""
-    return layers.Dense(units, name=name, **_initializers(initializer, x.shape[-1]))(x)
+    return layers.Dense(units, name=name, **initializers(initializer, x.shape[-1]))(x)
 
 
 def conv1d(
@@ -30,7 +31,7 @@ def conv1d(
     """`nn.Conv1d` with stride 1."""
     if padding:
         x = layers.ZeroPadding1D(padding, name=f"{name}_padding")(x)
-    starts = _initializers(initializer, x.shape[-1] * kernel_size)
+    starts = initializers(initializer, x.shape[-1] * kernel_size)
     return layers.Conv1D(filters, kernel_size, name=name, **starts)(x)
 
 
@@ -42,7 +43,7 @@ def conv2d(
     if strides > 1:
         # "same" would pad the far sides alone; PyTorch pads both.
         x, padding = layers.ZeroPadding2D(1, name=f"{name}_padding")(x), "valid"
-    starts = _initializers(initializer, x.shape[-1] * 9)
+    starts = initializers(initializer, x.shape[-1] * 9)
     return layers.Conv2D(filters, 3, strides=strides, padding=padding, name=name, **starts)(x)
 
 
@@ -57,7 +58,7 @@ def conv2d_transpose(
 ) -> keras.KerasTensor:
     """`nn.ConvTranspose2d` with a 3 x 3 kernel: its padding crops the output."""
     # PyTorch takes the fan of a transposed kernel from its output channels.
-    starts = _initializers(initializer, filters * 9)
+    starts = initializers(initializer, filters * 9)
     x = layers.Conv2DTranspose(filters, 3, strides=strides, name=name, **starts)(x)
     return layers.Cropping2D(padding, name=f"{name}_cropping")(x) if padding else x
 
@@ -67,8 +68,7 @@ def batch_normalization(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor
 
     PyTorch's momentum of 0.1 weighs the new value, Keras's 0.9 the old one. PyTorch keeps the
     unbiased variance: for n values a channel it is n / (n - 1) times the one kept here, 3e-5 more
-    at n =
-        32000.
+    at n = 32000.
     """
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
 
@@ -90,10 +90,31 @@ def activation(
     return layers.Activation(kind, name=name)(x)
 
 
-def flatten(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
-    """`nn.Flatten` of an image: channel by channel, as PyTorch lays it out."""
-    x = layers.Permute((3, 1, 2), name=f"{name}_permute")(x)
+def flatten(x: keras.KerasTensor, *, name: str, layout: str = "report") -> keras.KerasTensor:
+    """Lays the values of an image end to end.
+
+    Args:
+        x: (batch, height, width, channels).
+        name: Name of the layer.
+        layout: "report": channel by channel, row by row, as `nn.Flatten` does. "time": step by
+            step, so that what comes from one time stays together.
+
+    Returns:
+        (batch, height * width * channels).
+    """
+    x = layers.Permute((3, 1, 2) if is_report(layout) else (2, 1, 3), name=f"{name}_permute")(x)
     return layers.Flatten(name=name)(x)
+
+
+def is_report(layout: str) -> bool:
+    """Whether a layout is the report's.
+
+    Raises:
+        UserError: If there is no such layout.
+    """
+    if layout not in LAYOUTS:
+        raise UserError(f"layout: there is no {layout!r}; there are {', '.join(LAYOUTS)}")
+    return layout == "report"
 
 
 def unflatten(
@@ -118,7 +139,16 @@ def dropout_rates(rates: float | Sequence[float], count: int) -> tuple[float, ..
     return each
 
 
-def _initializers(kind: str, fan_in: int) -> dict[str, Any]:
+def initializers(kind: str, fan_in: int) -> dict[str, Any]:
+    """Returns what a layer's kernel and bias start from, as its keyword arguments.
+
+    Args:
+        kind: One of `INITIALIZERS`.
+        fan_in: Values that each output is a sum of.
+
+    Raises:
+        UserError: If there is no such initializer.
+    """
     if kind not in INITIALIZERS:
         raise UserError(f"initializer: there is no {kind!r}; there are {', '.join(INITIALIZERS)}")
     # U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for kernels and biases: torch.nn.Linear.reset_parameters.

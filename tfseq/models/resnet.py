@@ -14,6 +14,7 @@ def network(
     negative_slope: float = 0.01,
     batch_norm: bool = True,
     initializer: str = "he_normal",
+    layout: str = "report",
 ) -> keras.KerasTensor:
     """The records end to end as one sequence, two skip connections, then a quarter of its length.
 
@@ -26,6 +27,9 @@ def network(
         negative_slope: Slope of "leaky_relu" below zero.
         batch_norm: Normalize after each convolution.
         initializer: One of `layers.INITIALIZERS`.
+        layout: "report" puts the records end to end, so that step t of the label is computed from
+            one record near step 4 * (t mod steps / 4). "time" puts them step by step: step t comes
+            from all records near step t.
 
     Returns:
         (batch, steps).
@@ -50,6 +54,8 @@ def network(
     def activate(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         return layers.activation(x, activation, name=name, negative_slope=negative_slope)
 
+    if not layers.is_report(layout):
+        waveform = keras.layers.Permute((2, 1), name="by_step")(waveform)
     x = keras.layers.Reshape((channels * steps, 1), name="line")(waveform)
 
     branch = normalize(convolve(x, filters, 2, "block_1_0"), "block_1_1")
