@@ -1,0 +1,217 @@
+"""One trial: the values that Keras Tuner chose, as a model that trains as `tfseq.train` does."""
+
+import functools
+import gc
+import importlib.metadata
+import math
+import platform
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+import tensorflow as tf
+from ml_collections import ConfigDict
+from tensorboard.plugins.hparams import api as hparams
+
+from tfseq import evaluator, trainer, transform
+from tfseq.augmentation import Augmentation
+from tfseq.example_gen import evaluation_batches, training_batches
+from tfseq.tuning import results
+from tfseq.tuning.plans import Plan
+from tfseq.tuning.records import Data, Records, levels
+
+_PACKAGES = ("tfseq", "tensorflow", "keras", "keras-tuner")
+
+
+class TrialModel(keras_tuner.HyperModel):
+    """Builds and fits the model of a trial, and writes its row.
+
+    Args:
+        plan_of: Says what a trial's values mean.
+        data: The records.
+        keep_checkpoints: Keep the model of each trial's best epoch.
+    """
+
+    def __init__(
+        self,
+        plan_of: Callable[[keras_tuner.HyperParameters], Plan],
+        data: Data,
+        *,
+        keep_checkpoints: bool = False,
+    ) -> None:
+        super().__init__()
+        self.plan_of = plan_of
+        self._data = data
+        self._keep_checkpoints = keep_checkpoints
+        self._strategy: tf.distribute.Strategy | None = None
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """Returns the compiled model of a trial, as its seed initializes it.
+
+        Raises:
+            UserError: If the settings do not fit the data.
+        """
+        # The trial before this one gives its memory back first.
+        keras.backend.clear_session()
+        gc.collect()
+        plan = self.plan_of(hp)
+        config = plan.config
+        training, _ = self._data.divided(plan.held_out, config.seed)
+        keras.config.set_dtype_policy(config.precision)
+        keras.utils.set_random_seed(config.seed)
+        scaling = None
+        if config.transform.standardize:
+            batches = evaluation_batches(training, config.batch_size)
+            scaling = transform.fit_scaling(waveform.numpy() for waveform, _ in batches)
+        self._strategy = trainer.make_strategy(config.strategy)
+        with self._strategy.scope():
+            return trainer.new_model(
+                config,
+                training.waveform_shape,
+                scaling,
+                steps_per_epoch=training.num_batches(config.batch_size),
+            )
+
+    def fit(
+        self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Trains a trial's model, and returns the row that it adds to the results.
+
+        Raises:
+            UserError: If the settings do not fit the machine.
+        """
+        plan = self.plan_of(hp)
+        training, validation = self._data.divided(plan.held_out, plan.config.seed)
+        start = time.perf_counter()
+        history = self._fit(plan, model, training, validation)
+        row = {
+            "seconds": round(time.perf_counter() - start, 3),
+            "parameters": sum(math.prod(weight.shape) for weight in model.trainable_weights),
+            "training_records": training.num_records,
+            "validation_records": validation.num_records,
+            "levels": levels(training, validation) if plan.config.loss == "mse" else {},
+            "diverged": _divergence(history),
+            **{name: _finite(values) for name, values in history.items()},
+        }
+        if plan.held_out and not row["diverged"]:
+            row["record_losses"] = _record_losses(model, plan.config.loss, validation)
+        return self._record(plan, row)
+
+    def failed(self, hp: keras_tuner.HyperParameters, reason: str) -> dict[str, Any]:
+        """Returns the row, added to the results, of a trial that could not be trained."""
+        reason = " ".join(reason.split())[:300]
+        return self._record(
+            self.plan_of(hp), {"seconds": 0.0, "diverged": reason, "loss": [], "val_loss": []}
+        )
+
+    def _record(self, plan: Plan, row: dict[str, Any]) -> dict[str, Any]:
+        row = {**plan.key, **plan.facts, **row, "versions": versions()}
+        results.append(plan.folder, row)
+        return row
+
+    def _fit(
+        self, plan: Plan, model: keras.Model, training: Records, validation: Records
+    ) -> dict[str, list[float]]:
+        config = plan.config
+        logs = str(plan.folder / "logs" / plan.title)
+        # What a kill has left of a trial would be drawn beside it.
+        shutil.rmtree(logs, ignore_errors=True)
+        callbacks = [
+            _StopAtNonFinite(),
+            keras.callbacks.TensorBoard(logs, write_graph=False),
+            hparams.KerasCallback(logs, _shown(plan.key), trial_id=plan.title),
+        ]
+        if self._keep_checkpoints:
+            callbacks.append(_KeepBest(model, plan.folder / "checkpoints" / f"{plan.title}.keras"))
+        batches = training_batches(
+            training,
+            config.batch_size,
+            seed=config.seed,
+            cache=config.data.cache,
+            augmentation=_augmentation(config, training),
+        )
+        with self._strategy.scope():
+            fitted = trainer.to_fit(model, config, training.num_records, self._strategy)
+            history = fitted.fit(
+                batches,
+                validation_data=evaluation_batches(validation, config.batch_size),
+                steps_per_epoch=training.num_batches(config.batch_size),
+                epochs=config.epochs,
+                callbacks=callbacks,
+                shuffle=False,  # the batches are shuffled
+                verbose=0,
+            ).history
+        return {name: history[name] for name in ("loss", "val_loss")}
+
+
+def _augmentation(config: ConfigDict, training: Records) -> Augmentation:
+    augmentation = Augmentation(**config.augmentation)
+    augmentation.require_steps(training.waveform_shape[1])
+    return augmentation
+
+
+class _StopAtNonFinite(keras.callbacks.Callback):
+    """Ends a training that has diverged: no later epoch could mend it."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if not np.isfinite(list(logs.values())).all():
+            self.model.stop_training = True
+
+
+class _KeepBest(keras.callbacks.Callback):
+    """Saves the model whenever its validation loss is the lowest so far."""
+
+    def __init__(self, saved: keras.Model, path: Path) -> None:
+        super().__init__()
+        self._saved = saved
+        self._path = path
+        self._best = math.inf
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if logs["val_loss"] < self._best:
+            self._best = logs["val_loss"]
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._path.with_name(f".{self._path.name}")
+            self._saved.save(temporary)
+            temporary.replace(self._path)
+
+
+def _divergence(history: Mapping[str, list[float]]) -> str | None:
+    for epoch, losses in enumerate(zip(*history.values(), strict=True), start=1):
+        if not np.isfinite(losses).all():
+            return f"the loss is not finite in epoch {epoch}"
+    return None
+
+
+def _finite(values: list[float]) -> list[float | None]:
+    """Returns values that JSON can hold."""
+    return [float(value) if math.isfinite(value) else None for value in values]
+
+
+def _shown(key: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a key as TensorBoard's HParams can show it."""
+    plain = (bool, int, float, str)
+    return {name: each if isinstance(each, plain) else str(each) for name, each in key.items()}
+
+
+def _record_losses(model: keras.Model, loss: str, measured: Records) -> list[float]:
+    """Returns the loss of each record, in the order of the records."""
+    predict, compute = evaluator.predictor(model), keras.losses.get(loss)
+    losses = [
+        compute(label, predict(waveform.numpy())).numpy()
+        for waveform, label in evaluation_batches(measured, 128)
+    ]
+    return [float(value) for value in np.concatenate(losses)]
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Returns what the results were computed with."""
+    found = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    return found | {"python": platform.python_version(), "device": device}

@@ -1,0 +1,73 @@
+r"""Looks for better settings of a model on your data, and writes them down for tfseq.train.
+
+  python -m tfseq.tuning.tune --model=cnn
+  python -m tfseq.tuning.tune --model=seqnet --dataset=record_sets --manual_dir=my_sets --epochs=9
+  python -m tfseq.tuning.tune --model=mlp --tuner=bayesian --max_trials=20 \
+      --config.model.hidden_units=800,600,400
+  python -m tfseq.train --model=cnn --config_file=runs/tune/simulated_emg/cnn/best_config.json
+
+Varies optimizer, learning rate, momentum, schedule, dropout, activation, initializer,
+normalization, layout and width around the settings of the model, which are tried first. Those with
+the lowest validation loss go to <workdir>/best_config.json. Started again, it goes on.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from tfseq import cli, configs
+from tfseq.tuning import distribution
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Defines the flags; the settings of `--config.*` are those of the model that is named."""
+    flags.DEFINE_string("model", "cnn", "Model: any that tfseq.train takes [cnn].")
+    cli.define_data_flags()
+    flags.DEFINE_string("workdir", None, "Folder of the search [runs/tune/<dataset>/<model>].")
+    flags.DEFINE_enum(
+        "tuner", "hyperband", ["hyperband", "bayesian", "random"], "How to search [hyperband]."
+    )
+    flags.DEFINE_integer(
+        "max_trials", 30, "Trials, but for hyperband, which has its own number [30].", lower_bound=1
+    )
+    flags.DEFINE_integer("epochs", None, "Epochs of a whole trial [the model's].", lower_bound=1)
+    flags.DEFINE_bool("keep_checkpoints", False, "Keep the model of each trial's best epoch.")
+    early = flags.FlagValues()
+    flags.DEFINE_string("model", "cnn", "", flag_values=early)
+    early(sys.argv, known_only=True)
+    config = configs.get(early.model)
+    cli.require_known_settings(config)
+    config_flags.DEFINE_config_dict("config", config)
+
+
+def main() -> None:
+    """Runs the command."""
+    config: ConfigDict = FLAGS.config
+    if FLAGS.epochs is not None:
+        config.epochs = FLAGS.epochs
+    if FLAGS.dataset is not None:
+        config.dataset.name = FLAGS.dataset
+    configs.check(config)
+    workdir = Path(FLAGS.workdir or Path("runs", "tune", config.dataset.name, config.model.name))
+    cli.require_writable("--workdir", workdir)
+    distribution.check_environment()
+    cli.import_tensorflow()
+    from tfseq.tuning import tuning_run
+
+    tuning_run.run(
+        config,
+        workdir,
+        kind=FLAGS.tuner,
+        max_trials=FLAGS.max_trials,
+        data_dir=FLAGS.data_dir,
+        manual_dir=FLAGS.manual_dir,
+        keep_checkpoints=FLAGS.keep_checkpoints,
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main, define_flags, __doc__)
