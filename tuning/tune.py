@@ -1,10 +1,9 @@
-r"""Looks for better settings of a model on your data, and writes them down for tfseq.train.
+r"""Looks for better settings of a model on your data, and writes them down.
 
   python -m tfseq.tuning.tune --model=cnn
   python -m tfseq.tuning.tune --model=seqnet --dataset=record_sets --manual_dir=my_sets --epochs=9
   python -m tfseq.tuning.tune --model=mlp --tuner=bayesian --max_trials=20 \
       --config.model.hidden_units=800,600,400
-  python -m tfseq.train --model=cnn --config_file=runs/tune/simulated_emg/cnn/best_config.json
 
 Varies optimizer, learning rate, momentum, schedule, dropout, activation, initializer,
 normalization, layout and width around the settings of the model, which are tried first. Those with

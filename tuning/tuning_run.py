@@ -112,5 +112,5 @@ def _write_best(config: ConfigDict, workdir: Path) -> Path:
     print(f"The best settings:  {BEST} {measure(best, BEST):.4g}")
     for name, value in best["values"].items():
         print(f"  {name}: {value}")
-    print(f"python -m tfseq.train --model={config.model.name} --config_file={path}")
+    print(f"All of them: {path}")
     return path
