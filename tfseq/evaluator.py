@@ -15,7 +15,7 @@ from tfseq.example_gen import Split, evaluation_batches
 from tfseq.models import lowering
 
 
-class _Errors:
+class Errors:
     """Streaming errors of predictions against labels, in float64."""
 
     def __init__(self) -> None:
@@ -23,6 +23,7 @@ class _Errors:
         self._squared = self._absolute = self._labels = self._squared_labels = 0.0
 
     def add(self, predicted: np.ndarray, label: np.ndarray) -> None:
+        """Adds some records: what was predicted broadcasts to the labels."""
         label = label.astype(np.float64)
         error = predicted - label
         self._count += error.size
@@ -31,7 +32,13 @@ class _Errors:
         self._labels += label.sum()
         self._squared_labels += np.square(label).sum()
 
+    def merge(self, other: "Errors") -> None:
+        """Adds the records that another has seen."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
     def metrics(self) -> dict[str, float]:
+        """Returns mse, mae and r2, see `evaluate`."""
         spread = self._squared_labels - self._labels**2 / self._count
         return {
             "mse": self._squared / self._count,
@@ -81,7 +88,7 @@ def _score(
     batch_size: int,
 ) -> dict[str, Any]:
     predictors = {"model": predict, **fitted}
-    errors = {name: _Errors() for name in predictors}
+    errors = {name: Errors() for name in predictors}
     for waveform, label in evaluation_batches(split, batch_size).as_numpy_iterator():
         for name, predictor in predictors.items():
             errors[name].add(predictor(waveform), label)

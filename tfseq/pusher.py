@@ -6,6 +6,7 @@ next push removes.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import math
@@ -15,7 +16,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -30,6 +31,43 @@ from tfseq.serving import model_card, server_files, signatures, warmup
 _INCOMPLETE, _REMOVED = ".incomplete-", ".removed-"
 # What TensorFlow puts around "<file>; No space left on device".
 _WRAPPING = re.compile(r"^\{\{.*?\}\} | \[Op:\w+\]$")
+
+
+@dataclasses.dataclass(frozen=True)
+class Content:
+    """What a version holds.
+
+    Attributes:
+        model: The model.
+        texts: What goes beside it, by file name.
+        requests: The warm-up requests.
+        answers: What the model itself answers to each.
+    """
+
+    model: keras.Model
+    texts: dict[str, str]
+    requests: list[warmup.Request]
+    answers: list[dict[str, np.ndarray]]
+
+    @classmethod
+    def of(cls, model: keras.Model, documents: dict[str, Any], dataset: str | None = None) -> Self:
+        """Returns the content of a version; the arguments are those of `push`."""
+        texts = {"README.md": _card(model, documents, dataset), **_as_json(documents)}
+        batches = warmup.waveforms(model)
+        requests = warmup.requests(batches)
+        return cls(model, texts, requests, _answers(model, batches, requests))
+
+    def write(self, folder: Path) -> None:
+        """Writes it to a folder, and tries it as a server would.
+
+        Raises:
+            UserError: If what was written does not answer as the model does.
+        """
+        signatures.save(self.model, folder)
+        for name, text in self.texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        warmup.write(folder, self.model.name, self.requests)
+        infra_validator.validate(folder, self.answers)
 
 
 def push(
@@ -60,21 +98,15 @@ def push(
     Raises:
         UserError: If it cannot be written, or does not answer as the model does.
     """
-    texts = {"README.md": _card(model, documents, dataset), **_as_json(documents)}
-    batches = warmup.waveforms(model)
-    requests = warmup.requests(batches)
-    answers = _answers(model, batches, requests)
+    content = Content.of(model, documents, dataset)
     try:
         base.mkdir(parents=True, exist_ok=True)
         _remove_stale(base)
         with _temporary(base) as temporary:
-            signatures.save(model, temporary)
-            for name, text in texts.items():
-                (temporary / name).write_text(text, encoding="utf-8")
-            warmup.write(temporary, model.name, requests)
-            infra_validator.validate(temporary, answers)
+            content.write(temporary)
             _sync(temporary)
-            server_files.write(base, model.name, tuple(batches))
+            sizes = warmup.batch_sizes(model.inputs[0].shape[1:])
+            server_files.write(base, model.name, sizes)
             version = _place(temporary, base)
         _sync_folder(base)
     except (OSError, tf.errors.OpError) as error:

@@ -5,6 +5,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -91,6 +92,13 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
         if position.best_epoch != position.epoch:
             model.load_weights(checkpoint.best(folder))
     return Result(model, position.best_epoch, position.epoch, trained=not done)
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains and exports as a component of TFX, whose Trainer calls this: `tfseq.tfx.training`."""
+    from tfseq.tfx import training
+
+    training.run(fn_args)
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:

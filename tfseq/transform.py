@@ -73,6 +73,19 @@ def features(
     return waveform if tuple(views) == ("waveform",) else Views(views, name="views")(waveform)
 
 
+def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a model is trained on; TFX's Transform calls this.
+
+    The waveform stays as it is: what happens to it is part of the model (`features`), fitted to the
+    training records.
+
+    Args:
+        inputs: Features of some records by name: waveform (records, channels, steps), label
+            (records, steps), record_id and group.
+    """
+    return {name: inputs[name] for name in ("waveform", "label")}
+
+
 @keras.saving.register_keras_serializable(package="tfseq")
 class Views(keras.layers.Layer):
     """Shows a network its input in several ways, as more channels.

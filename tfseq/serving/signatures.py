@@ -10,7 +10,8 @@ A record is valid if its values are finite and within the schema's range, and so
 
 An example is a tf.train.Example whose feature `waveform` is one string: the record's float32
 values, little-endian, channel by channel. That is how the data sets' TFRecord files hold it
-(TFDS's `Encoding.BYTES`); other features are passed over.
+(TFDS's `Encoding.BYTES`), and its `label`; other features are passed over. A TFX pipeline leaves
+the examples as they are from its ImportExampleGen to its Evaluator, and reads them by `parse`.
 """
 
 import math
@@ -71,7 +72,7 @@ def _signatures(model: keras.Model, within: Range) -> dict[str, Callable]:
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="examples")])
     def serve_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"label": _answer(network, _parse(examples, shape))}
+        return {"label": _answer(network, parse(examples, "waveform", shape))}
 
     @tf.function(input_signature=[waveforms])
     def validate(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -142,18 +143,26 @@ def _validate(network: _Network, waveform: tf.Tensor, within: Range) -> dict[str
     return {"label": tf.where(finite[:, None], label, 0.0), "valid": valid & finite}
 
 
-def _parse(examples: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
-    channels, steps = shape
-    expected = 4 * channels * steps
+def parse(examples: tf.Tensor, name: str, shape: tuple[int, ...]) -> tf.Tensor:
+    """Returns a feature (records, *shape) float32 of serialized examples (records,).
+
+    The graph refuses an example that does not hold the feature, with InvalidArgument.
+
+    Args:
+        examples: Strings, as the module says.
+        name: The feature: waveform or label.
+        shape: Of one record.
+    """
+    expected = 4 * math.prod(shape)
     examples = tf.ensure_shape(examples, (None,))
     # A feature of fixed length would be refused without saying what was expected.
     feature = tf.io.RaggedFeature(tf.string)
-    found = tf.io.parse_example(examples, {"waveform": feature})["waveform"]
+    found = tf.io.parse_example(examples, {name: feature})[name]
     counts = found.row_lengths()
 
     def wrong_count(record: tf.Tensor) -> tf.Tensor:
         return tf.strings.format(
-            "examples: record {} has {} strings as feature waveform; expected one",
+            f"examples: record {{}} has {{}} strings as feature {name}; expected one",
             (record, counts[record]),
         )
 
@@ -163,14 +172,14 @@ def _parse(examples: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
 
     def wrong_size(record: tf.Tensor) -> tf.Tensor:
         return tf.strings.format(
-            f"examples: record {{}} has a waveform of {{}} bytes; expected {expected}, "
-            f"{channels} x {steps} float32 values",
+            f"examples: record {{}} has a {name} of {{}} bytes; expected {expected}, "
+            f"{' x '.join(map(str, shape))} float32 values",
             (record, sizes[record]),
         )
 
     with _required(tf.equal(sizes, expected), wrong_size):
         decoded = tf.io.decode_raw(tf.identity(values), tf.float32, little_endian=True)
-    return tf.reshape(decoded, (tf.size(values), channels, steps))
+    return tf.reshape(decoded, (tf.size(values), *shape))
 
 
 def _required(

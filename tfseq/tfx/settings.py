@@ -1,0 +1,43 @@
+"""The settings that a pipeline gives its components, as JSON in their `custom_config`."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from tfseq import configs
+from tfseq.errors import UserError
+
+_KEY = "config"
+
+
+def to_json(config: ConfigDict) -> dict[str, Any]:
+    """Returns what `custom_config` holds of some settings."""
+    return {_KEY: json.loads(config.to_json_best_effort())}
+
+
+def of(custom_config: Mapping[str, Any] | None) -> ConfigDict:
+    """Returns the settings of a component: those of its model, but for what `custom_config` says.
+
+    Args:
+        custom_config: Such as {"config": {"model": {"name": "cnn"}, "epochs": 5}}.
+
+    Raises:
+        UserError: If it names no model, or a setting that is not one or is out of range.
+    """
+    given = (custom_config or {}).get(_KEY, {})
+    try:
+        config = configs.get(given["model"]["name"])
+    except KeyError as error:
+        raise UserError(
+            "custom_config: expected {'config': {'model': {'name': ...}, ...}}, settings by the "
+            "names that tfseq.configs gives them"
+        ) from error
+    config.lock()
+    try:
+        config.update(given)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"custom_config: {error}") from error
+    configs.check(config)
+    return config
