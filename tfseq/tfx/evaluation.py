@@ -1,5 +1,7 @@
 """When a model is blessed."""
 
+import json
+
 import tensorflow_model_analysis as tfma
 
 _BETTER_THAN_THE_MEAN = 1e-9  # r2 of the best constant is 0, but for rounding
@@ -12,20 +14,28 @@ def config() -> tfma.EvalConfig:
       so below that of any other number, such as the mean of the training labels.
     - mse not above that of the model that was blessed last, on the same records.
     """
-    errors = tfma.MetricConfig(class_name="RecordErrors", module="tfseq.tfx.metrics")
-    lower, higher = tfma.MetricDirection.LOWER_IS_BETTER, tfma.MetricDirection.HIGHER_IS_BETTER
+    lower = tfma.MetricDirection.LOWER_IS_BETTER
     beats_the_mean = tfma.GenericValueThreshold(lower_bound={"value": _BETTER_THAN_THE_MEAN})
     does_not_worsen = tfma.GenericChangeThreshold(direction=lower, absolute={"value": 0.0})
     thresholds = {
-        "r2": tfma.MetricThreshold(value_threshold=beats_the_mean),
         "mse": tfma.MetricThreshold(change_threshold=does_not_worsen),
+        "mae": None,
+        "r2": tfma.MetricThreshold(value_threshold=beats_the_mean),
     }
+    metrics = [
+        tfma.MetricConfig(
+            class_name="RecordError",
+            module="tfseq.tfx.metrics",
+            config=json.dumps({"name": name}),
+            threshold=threshold,
+        )
+        for name, threshold in thresholds.items()
+    ]
+    model = tfma.ModelSpec(
+        signature_name="serving_examples", label_key="label", prediction_key="label"
+    )
     return tfma.EvalConfig(
-        model_specs=[
-            tfma.ModelSpec(
-                signature_name="serving_examples", label_key="label", prediction_key="label"
-            )
-        ],
+        model_specs=[model],
         slicing_specs=[tfma.SlicingSpec()],
-        metrics_specs=[tfma.MetricsSpec(metrics=[errors], thresholds=thresholds)],
+        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
     )

@@ -1,4 +1,4 @@
-"""The errors of `tfseq.evaluator` as a metric of TensorFlow Model Analysis."""
+"""The errors of `tfseq.evaluator` as metrics of TensorFlow Model Analysis."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,13 +9,15 @@ from tensorflow_model_analysis.metrics import metric_types, metric_util
 
 from tfseq.evaluator import Errors
 
-NAMES = ("mse", "mae", "r2")
 
+class RecordError(tfma.metrics.Metric):
+    """An error over all steps of all records, as evaluation.json has it.
 
-class RecordErrors(tfma.metrics.Metric):
-    """mse, mae and r2 over all steps of all records, as evaluation.json has them."""
+    Args:
+        name: Which: mse, mae or r2.
+    """
 
-    def __init__(self, name: str = "record_errors") -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(metric_util.merge_per_key_computations(_computations), name=name)
 
 
@@ -24,35 +26,30 @@ def _computations(
     eval_config: tfma.EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
-    **_: Any,
+    example_weighted: bool = False,
 ) -> metric_types.MetricComputations:
-    keys = {
-        each: metric_types.MetricKey(name=each, model_name=model_name, output_name=output_name)
-        for each in NAMES
-    }
-    combiner = _Combiner(keys, eval_config)
-    return [metric_types.MetricComputation(list(keys.values()), None, combiner)]
+    key = metric_types.MetricKey(
+        name, model_name=model_name, output_name=output_name, example_weighted=example_weighted
+    )
+    return [metric_types.MetricComputation([key], None, _Combiner(key, eval_config))]
 
 
 class _Combiner(beam.CombineFn):
     """Adds up the errors of records, which Beam may do on many machines."""
 
-    def __init__(
-        self, keys: dict[str, metric_types.MetricKey], eval_config: tfma.EvalConfig | None
-    ) -> None:
-        self._keys = keys
+    def __init__(self, key: metric_types.MetricKey, eval_config: tfma.EvalConfig | None) -> None:
+        self._key = key
         self._eval_config = eval_config
 
     def create_accumulator(self) -> Errors:
         return Errors()
 
     def add_input(self, accumulator: Errors, element: metric_types.StandardMetricInputs) -> Errors:
-        key = self._keys["mse"]
         for label, prediction, _ in metric_util.to_label_prediction_example_weight(
             element,
             eval_config=self._eval_config,
-            model_name=key.model_name,
-            output_name=key.output_name,
+            model_name=self._key.model_name,
+            output_name=self._key.output_name,
             flatten=False,
         ):
             accumulator.add(prediction, label)
@@ -65,8 +62,7 @@ class _Combiner(beam.CombineFn):
         return merged
 
     def extract_output(self, accumulator: Errors) -> dict[metric_types.MetricKey, float]:
-        metrics = accumulator.metrics()
-        return {key: metrics[name] for name, key in self._keys.items()}
+        return {self._key: accumulator.metrics()[self._key.name]}
 
 
-metric_types.register_metric(RecordErrors)
+metric_types.register_metric(RecordError)

@@ -45,7 +45,10 @@ class TransformedSplit(Split):
 
     def records(self) -> tf.data.Dataset:
         """Returns (waveform, label) record by record, in the order in which they are stored."""
-        return self.batches.map(lambda features: (features["waveform"], features["label"])).unbatch()
+        pairs = self.batches.map(lambda features: (features["waveform"], features["label"]))
+        # Keras warns of data that ends where it does not know that it will.
+        known = tf.data.experimental.assert_cardinality(self.num_records)
+        return pairs.unbatch().apply(known)
 
 
 def of(fn_args: Any) -> tuple[TransformedSplit, TransformedSplit]:

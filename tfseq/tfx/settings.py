@@ -1,11 +1,14 @@
 """The settings that a pipeline gives its components, as JSON in their `custom_config`."""
 
+import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
+import tfseq
 from tfseq import configs
 from tfseq.errors import UserError
 
@@ -41,3 +44,11 @@ def of(custom_config: Mapping[str, Any] | None) -> ConfigDict:
         raise UserError(f"custom_config: {error}") from error
     configs.check(config)
     return config
+
+
+def source() -> str:
+    """Returns a digest of tfseq's code: with other code, a component is not answered from cache."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(tfseq.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
