@@ -19,33 +19,6 @@ from tfseq import cli
 
 FLAGS = flags.FLAGS
 
-# Found by hand on simulated_emg; the report's own settings are the defaults of `tfseq.configs`.
-_TUNED = (
-    "--config.optimizer.name=adam",
-    "--config.optimizer.learning_rate=0.01",
-    "--config.optimizer.schedule=cosine",
-    "--config.optimizer.warmup=0.05",
-    "--config.transform.standardize=true",
-    "--config.model.activation=leaky_relu",
-    "--batch_size=32",
-    "--epochs=20",
-)
-_NO_DROPOUT = "--config.model.dropout=0"
-_SETTINGS = {
-    "cnn": (*_TUNED, _NO_DROPOUT),
-    "resnet": _TUNED,
-    "conv_ae": (*_TUNED, _NO_DROPOUT, "--config.optimizer.learning_rate=0.002"),
-}
-_REAL = (
-    "--epochs=25",
-    "--config.model.filters=32",
-    "--config.model.blocks=7",
-    "--config.model.dropout=0.4",
-    "--config.augmentation.gain=0.3",
-    "--config.augmentation.noise=0.2",
-    "--config.augmentation.shift=500",
-)
-
 
 def define_flags() -> None:
     """Defines the flags."""
@@ -73,13 +46,13 @@ def main() -> None:
 def _rows(dataset: str) -> dict[str, tuple[str, ...]]:
     """Returns the flags of each row's runs."""
     rows = {"mlp report's settings": ("--model=mlp",)}
-    for model, tuned in _SETTINGS.items():
+    for model in ("cnn", "resnet", "conv_ae"):
         for layout in ("report", "time"):
             flag = f"--config.model.layout={layout}"
             rows[f"{model} {layout} report's settings"] = (f"--model={model}", flag)
-            rows[f"{model} {layout} tuned"] = (f"--model={model}", flag, *tuned)
-    real = _REAL if dataset == "emg_lower_limb" else ()
-    return rows | {"seqnet": ("--model=seqnet", *real)}
+            rows[f"{model} {layout} tuned"] = (f"--config_name={model}_time", flag)
+    few = dataset == "emg_lower_limb"
+    return rows | {"seqnet": (f"--config_name={'seqnet_few_records' if few else 'seqnet'}",)}
 
 
 def _result(dataset: str, name: str, settings: tuple[str, ...], seed: int) -> dict:

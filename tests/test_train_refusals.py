@@ -54,6 +54,14 @@ AT_ONCE = {
     "a workdir that is a file": (["--workdir=file"], ["--workdir", "file is no writable folder"]),
     "a workdir in a file": (["--workdir=file/run"], ["--workdir", "file is no writable folder"]),
     "an export_dir that is a file": (["--export_dir=file"], ["--export_dir", "file is no"]),
+    "unknown settings": (["--config_name=cnn_tim"], ["--config_name", "'cnn_tim'", "cnn_time"]),
+    "settings of another model": (
+        ["--model=mlp", "--config_name=cnn_time"],
+        ["--model=mlp", "--config_name", "of cnn"],
+    ),
+    "two starts": (["--config_name=cnn", "--config_file=file"], ["either", "--config_file"]),
+    "no settings file": (["--config_file=none.json"], ["none.json", "No such file"]),
+    "a settings file that is none": (["--config_file=file"], ["--config_file: file is not JSON"]),
 }
 
 LATER = {

@@ -64,6 +64,11 @@ class Split:
         """Returns (waveform, label) record by record, in the order in which they are stored."""
         return self._read(as_supervised=True)
 
+    def tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns all records at once: waveforms (records, channels, steps) and labels."""
+        with tf.device("CPU"):
+            return self.records().batch(self.num_records).get_single_element()
+
     def examples(self) -> tf.data.Dataset:
         """Returns the same records whole: dicts of waveform, label, record_id and group."""
         return self._read(as_supervised=False)
@@ -137,11 +142,6 @@ def training_batches(
     return batches.skip(first_step).prefetch(2).with_options(options)
 
 
-def _tensors(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
-    with tf.device("CPU"):
-        return split.records().batch(split.num_records).get_single_element()
-
-
 def _record_bytes(split: Split) -> int:
     channels, steps = split.waveform_shape
     return 4 * steps * (channels + 1)
@@ -154,7 +154,7 @@ def _is_cached(split: Split, cache: str) -> bool:
 
 
 def _from_memory(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf.data.Dataset:
-    waveforms, labels = _tensors(split)
+    waveforms, labels = split.tensors()
 
     def order(epoch: tf.Tensor) -> tf.data.Dataset:
         indices = tf.range(split.num_records, dtype=tf.int64)

@@ -2,6 +2,8 @@
 
   python -m tfseq.train --model=seqnet
   python -m tfseq.train --model=cnn --config.model.layout=time --config.optimizer.name=adam
+  python -m tfseq.train --config_name=resnet_time
+  python -m tfseq.train --config_file=best_config.json --dataset=record_sets --manual_dir=sets
   python -m tfseq.train --model=resnet --dataset=emg_lower_limb --manual_dir=emg --epochs=20
   python -m tfseq.train --model=mlp --config.model.hidden_units=800,600,400 --batch_size=64
   python -m tfseq.train --model=cnn --config.data.train_split='train[:10%]' --workdir=runs/tenth
@@ -10,14 +12,13 @@ Started again, it goes on where the run in the workdir stands. Ctrl-C saves and 
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
-from tfseq import cli, configs
+from tfseq import cli, config_flags
 
 if TYPE_CHECKING:
     from tfseq import trainer
@@ -26,10 +27,12 @@ FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    """Defines the flags; the settings of `--config.*` are those of the model that is named."""
-    flags.DEFINE_string("model", "cnn", "Model: cnn, conv_ae, mlp, resnet or seqnet.")
+    """Defines the flags."""
+    config_flags.define()
     cli.define_data_flags()
-    flags.DEFINE_string("workdir", None, "Folder of the run [runs/<dataset>/<model>].")
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the run [runs/<dataset>/<config_name, else model>]."
+    )
     flags.DEFINE_string(
         "export_dir", "saved_models", "The model goes to <export_dir>/<model>/<version>."
     )
@@ -39,19 +42,13 @@ def define_flags() -> None:
     flags.DEFINE_integer("epochs", None, "Epochs to train in all.")
     flags.DEFINE_integer("batch_size", None, "Records a training step.")
     flags.DEFINE_integer("seed", None, "Seed of the weights, the dropout and the order of records.")
-    early = flags.FlagValues()
-    flags.DEFINE_string("model", "cnn", "", flag_values=early)
-    early(sys.argv, known_only=True)
-    config = configs.get(early.model)
-    cli.require_known_settings(config)
-    config_flags.DEFINE_config_dict("config", config)
 
 
 def main() -> None:
     """Runs the command."""
-    config = _config()
-    configs.check(config)
-    workdir = Path(FLAGS.workdir or Path("runs", config.dataset.name, config.model.name))
+    config = config_flags.settings()
+    name = config_flags.run_name(config)
+    workdir = Path(FLAGS.workdir or Path("runs", config.dataset.name, name))
     cli.require_writable("--workdir", workdir)
     cli.require_writable("--export_dir", Path(FLAGS.export_dir, config.model.name))
 
@@ -75,16 +72,6 @@ def main() -> None:
         raise SystemExit(130) from None
     splits = evaluator.evaluate(evaluator.predictor(result.model), training, scored)
     _finish(config, workdir, builder.info.full_name, result, splits)
-
-
-def _config() -> ConfigDict:
-    config = FLAGS.config
-    for name in ("epochs", "batch_size", "seed"):
-        if FLAGS[name].value is not None:
-            config[name] = FLAGS[name].value
-    if FLAGS.dataset is not None:
-        config.dataset.name = FLAGS.dataset
-    return config
 
 
 def _finish(

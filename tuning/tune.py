@@ -7,26 +7,27 @@ r"""Looks for better settings of a model on your data, and writes them down.
 
 Varies optimizer, learning rate, momentum, schedule, dropout, activation, initializer,
 normalization, layout and width around the settings of the model, which are tried first. Those with
-the lowest validation loss go to <workdir>/best_config.json. Started again, it goes on.
+the lowest validation loss go to <workdir>/best_config.json, for tfseq.train --config_file. Started
+again, it goes on.
 """
 
-import sys
 from pathlib import Path
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
 
-from tfseq import cli, configs
+from tfseq import cli, config_flags
 from tfseq.tuning import distribution
 
 FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    """Defines the flags; the settings of `--config.*` are those of the model that is named."""
-    flags.DEFINE_string("model", "cnn", "Model: any that tfseq.train takes [cnn].")
+    """Defines the flags."""
+    config_flags.define()
     cli.define_data_flags()
-    flags.DEFINE_string("workdir", None, "Folder of the search [runs/tune/<dataset>/<model>].")
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the search [runs/tune/<dataset>/<config_name, else model>]."
+    )
     flags.DEFINE_enum(
         "tuner", "hyperband", ["hyperband", "bayesian", "random"], "How to search [hyperband]."
     )
@@ -35,23 +36,13 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("epochs", None, "Epochs of a whole trial [the model's].", lower_bound=1)
     flags.DEFINE_bool("keep_checkpoints", False, "Keep the model of each trial's best epoch.")
-    early = flags.FlagValues()
-    flags.DEFINE_string("model", "cnn", "", flag_values=early)
-    early(sys.argv, known_only=True)
-    config = configs.get(early.model)
-    cli.require_known_settings(config)
-    config_flags.DEFINE_config_dict("config", config)
 
 
 def main() -> None:
     """Runs the command."""
-    config: ConfigDict = FLAGS.config
-    if FLAGS.epochs is not None:
-        config.epochs = FLAGS.epochs
-    if FLAGS.dataset is not None:
-        config.dataset.name = FLAGS.dataset
-    configs.check(config)
-    workdir = Path(FLAGS.workdir or Path("runs", "tune", config.dataset.name, config.model.name))
+    config = config_flags.settings()
+    name = config_flags.run_name(config)
+    workdir = Path(FLAGS.workdir or Path("runs", "tune", config.dataset.name, name))
     cli.require_writable("--workdir", workdir)
     distribution.check_environment()
     cli.import_tensorflow()

@@ -112,5 +112,5 @@ def _write_best(config: ConfigDict, workdir: Path) -> Path:
     print(f"The best settings:  {BEST} {measure(best, BEST):.4g}")
     for name, value in best["values"].items():
         print(f"  {name}: {value}")
-    print(f"All of them: {path}")
+    print(f"Train with them: python -m tfseq.train --config_file={path}")
     return path

@@ -1,6 +1,7 @@
 """A search runs every arm with every seed as tfseq.train would, whatever becomes of an arm."""
 
 import dataclasses
+import re
 
 import command
 import keras
@@ -159,3 +160,33 @@ def test_a_search_killed_in_a_trial_goes_on_without_running_one_twice(flags, tmp
     keys = [(row["arm"], row["seed"]) for row in results.read(path.parent)]
     assert len(set(keys)) == 10
     assert again.stdout.count(" seed ") == 10 - before.count("\n")
+
+
+_SEARCH_AND_MEASURE = """
+import sys
+from pathlib import Path
+
+import psutil
+
+from tfseq.tuning import options, running, studies, study
+
+settings = {f"dataset.{split}_records": count for split, count in
+            (("train", 50), ("validation", 20), ("test", 20))}
+workdir, data_dir = sys.argv[1:]
+given = options.Options(
+    Path(workdir), data_dir=data_dir, settings=settings, seeds=1, epochs=1, width_fraction=0.05)
+for name in ("mlp/initializer", "mlp/optimizer"):
+    running.run(study.find(studies.ALL, [name]), given)
+    print("resident", psutil.Process().memory_info().rss)
+"""
+
+
+def test_a_trial_gives_its_memory_back(builder, data_dir, tmp_path, python):
+    said = python(_SEARCH_AND_MEASURE, tmp_path, data_dir)
+    before, after = map(int, re.findall(r"^resident (\d+)$", said, re.MULTILINE))
+    parameters = max(
+        row["parameters"] for row in results.read(tmp_path / "simulated_emg/mlp/optimizer")
+    )
+    assert parameters > 6e6
+    # Had they not, it would be five times the weights of float32, and as much for their slots.
+    assert after - before < 5 * 4 * parameters

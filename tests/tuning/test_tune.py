@@ -4,9 +4,9 @@ import itertools
 
 import command
 import pytest
-from ml_collections import ConfigDict
 
 from tfseq import configs, models
+from tfseq.configs import file
 from tfseq.tuning import results, space
 
 
@@ -22,15 +22,23 @@ def tuned(builder, data_dir, tmp_path_factory):
 
 def test_the_best_settings_are_a_config_of_the_model(tuned):
     folder, _ = tuned
-    found = ConfigDict(command.read_json(folder / "best_config.json"))
-    assert set(found) == set(configs.get("mlp"))
-    assert set(found.model) == set(configs.get("mlp").model)
+    found = file.read(folder / "best_config.json")
     assert found.epochs == 1
     configs.check(found)
     rows = [row for row in results.read(folder) if not row["diverged"]]
     best = min(rows, key=lambda row: min(row["val_loss"]))
     assert found.optimizer.name == best["values"]["optimizer.name"]
     assert found.optimizer.learning_rate == best["values"]["optimizer.learning_rate"]
+
+
+def test_the_training_command_takes_what_was_found(tuned, data_dir):
+    folder, _ = tuned
+    places = (f"--data_dir={data_dir}", "--workdir=run", "--export_dir=exports")
+    command.run(
+        "train", "--config_file=search/best_config.json", *places, cwd=folder.parent
+    ).check()
+    used = command.read_json(folder.parent / "run" / "config.json")
+    assert used == command.read_json(folder / "best_config.json")
 
 
 def test_the_model_s_own_settings_are_tried_first(tuned):

@@ -1,6 +1,7 @@
-"""The settings of a training run: one file a model, with the report's values for its four.
+"""The settings of a training run: a file each, among them one for every model.
 
-`get(model)` reads one; `--config.<key>=<value>` on the command line changes a setting.
+Those of the report's four models have the report's values; others were found for a model and a kind
+of data. `named(name)` reads one; `--config.<key>=<value>` on the command line changes a setting.
 """
 
 import importlib
@@ -18,6 +19,13 @@ SCHEDULES = ("constant", "cosine")
 LOSSES = ("mse", "mae", "huber")
 CACHES = LOWERINGS = ("auto", "always", "never")
 
+_FOUND = ("cnn_time", "conv_ae_time", "resnet_time", "seqnet_few_records")
+
+
+def names() -> tuple[str, ...]:
+    """Returns the names of all settings: the models', and those that were found for one."""
+    return tuple(sorted((*models.names(), *_FOUND)))
+
 
 def get(model: str) -> ConfigDict:
     """Returns the settings of a model: those that the report trained it with, if it is there.
@@ -29,7 +37,20 @@ def get(model: str) -> ConfigDict:
         raise UserError(
             f"--model: there is no model {model!r}; there are {', '.join(models.names())}"
         )
-    return importlib.import_module(f"tfseq.configs.{model}").get_config()
+    return named(model)
+
+
+def named(name: str) -> ConfigDict:
+    """Returns the settings of a name, one of `names()`.
+
+    Raises:
+        UserError: If there are none.
+    """
+    if name not in names():
+        raise UserError(
+            f"--config_name: there are no settings {name!r}; there are {', '.join(names())}"
+        )
+    return importlib.import_module(f"tfseq.configs.{name}").get_config()
 
 
 def check(config: ConfigDict) -> None:

@@ -1,0 +1,71 @@
+"""Settings in a JSON file, as `config.json` of a run or of an exported version holds them."""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from tfseq import configs
+from tfseq.errors import UserError
+
+
+def read(path: Path) -> ConfigDict:
+    """Returns the settings of a file; those that it does not name are the model's own.
+
+    Args:
+        path: A JSON object with at least `{"model": {"name": ...}}`.
+
+    Raises:
+        UserError: If there is no such file, or it is not as expected.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"--config_file: cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"--config_file: {path} is not JSON: {error}") from error
+    model = found.get("model") if isinstance(found, dict) else None
+    name = model.get("name") if isinstance(model, dict) else None
+    if not isinstance(name, str):
+        raise UserError(
+            f"--config_file: {path} names no model; expected settings such as "
+            '{"model": {"name": "cnn"}}'
+        )
+    try:
+        config = configs.get(name)
+        _update(config, found, "")
+    except UserError as error:
+        raise UserError(f"--config_file: {path}: {error}") from error
+    return config
+
+
+def _update(config: ConfigDict, found: dict[str, Any], prefix: str) -> None:
+    for key, given in found.items():
+        name = f"{prefix}{key}"
+        if key not in config:
+            close = difflib.get_close_matches(key, list(config), n=1)
+            hint = f"; did you mean {prefix}{close[0]}?" if close else ""
+            raise UserError(f"there is no setting {name}{hint}")
+        before = config[key]
+        if isinstance(before, ConfigDict):
+            if not isinstance(given, dict):
+                raise UserError(f"{name}: expected a group of settings, got {given!r}")
+            _update(before, given, f"{name}.")
+            continue
+        value = _as_tuple(given)
+        # Python takes True for 1, and a setting that is None for unset.
+        fits = isinstance(value, bool) == isinstance(before, bool) and value is not None
+        try:
+            if before is not None and not fits:
+                raise TypeError
+            config[key] = value
+        except TypeError:
+            raise UserError(
+                f"{name}: expected {type(before).__name__}, such as {before!r}; got {value!r}"
+            ) from None
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
