@@ -13,15 +13,14 @@ settings and code is taken from the cache. docs/tfx.md says what each component 
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
 from absl import logging as absl_logging
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
-from tfseq import cli, configs, schema
+from tfseq import cli, config_flags, schema
 from tfseq.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,10 +32,12 @@ FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    """Defines the flags; the settings of `--config.*` are those of the model that is named."""
-    flags.DEFINE_string("model", "cnn", "Model: any that tfseq.train takes [cnn].")
+    """Defines the flags."""
+    config_flags.define()
     cli.define_data_flags()
-    flags.DEFINE_integer("epochs", None, "Epochs to train.", lower_bound=1)
+    flags.DEFINE_integer("epochs", None, "Epochs to train.")
+    flags.DEFINE_integer("batch_size", None, "Records a training step.")
+    flags.DEFINE_integer("seed", None, "Seed of the weights, the dropout and the order of records.")
     flags.DEFINE_string("pipeline_root", None, "Folder of all that the components write.")
     flags.DEFINE_string("metadata", None, "SQLite file [<pipeline_root>/metadata.sqlite].")
     flags.DEFINE_string(
@@ -57,18 +58,12 @@ def define_flags() -> None:
     flags.DEFINE_string("records", None, "Where a cluster finds the records [<data_dir>/...].")
     flags.DEFINE_string("image", None, "Kubeflow: a container image with tfseq and TFX.")
     flags.DEFINE_string("output", "pipeline.yaml", "Kubeflow: the spec, .yaml or .json.")
-    early = flags.FlagValues()
-    flags.DEFINE_string("model", "cnn", "", flag_values=early)
-    early(sys.argv, known_only=True)
-    config = configs.get(early.model)
-    cli.require_known_settings(config)
-    config_flags.DEFINE_config_dict("config", config)
 
 
 def main() -> None:
     """Runs the command."""
     cli.require("pipeline_root")
-    config = _config()
+    config = _settings()
     local = FLAGS.runner == "local"
     if local:
         cli.require_writable("--export_dir", Path(FLAGS.export_dir, config.model.name))
@@ -109,7 +104,7 @@ def create(config: ConfigDict, records: "Records") -> "tfx.dsl.Pipeline":
     from tfseq.tfx import components
 
     example_gen = components.examples(records)
-    examples = example_gen[-1].outputs["output_examples"]
+    examples = example_gen[-1].outputs["viewed"]
     checks = components.checks(examples, FLAGS.schema)
     schema_of_records = checks[1].outputs["schema"]
     transform = components.transform(examples, schema_of_records)
@@ -140,16 +135,14 @@ def _metadata_path() -> Path:
     return Path(FLAGS.metadata or Path(FLAGS.pipeline_root, "metadata.sqlite"))
 
 
-def _config() -> ConfigDict:
-    config = FLAGS.config
-    if FLAGS.epochs is not None:
-        config.epochs = FLAGS.epochs
-    if FLAGS.dataset is not None:
-        config.dataset.name = FLAGS.dataset
-    configs.check(config)
-    for key in ("train_split", "validation_split"):
-        if config.data[key] != key.removesuffix("_split"):
-            raise UserError(f"--config.data.{key}: a pipeline reads whole splits, not {config.data[key]}")
+def _settings() -> ConfigDict:
+    config = config_flags.settings()
+    for key in ("train", "validation"):
+        name = config.data[f"{key}_split"]
+        if name != key:
+            raise UserError(
+                f"--config.data.{key}_split: a pipeline reads the whole split {key}, not {name!r}"
+            )
     return config
 
 

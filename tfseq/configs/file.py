@@ -26,18 +26,26 @@ def read(path: Path) -> ConfigDict:
         raise UserError(f"--config_file: cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"--config_file: {path} is not JSON: {error}") from error
+    try:
+        return from_json(found)
+    except UserError as error:
+        raise UserError(f"--config_file: {path}: {error}") from error
+
+
+def from_json(found: Any) -> ConfigDict:
+    """Returns the settings that a JSON object holds; those that it does not name are the model's.
+
+    Raises:
+        UserError: If it names no model, or a setting that is not one.
+    """
     model = found.get("model") if isinstance(found, dict) else None
     name = model.get("name") if isinstance(model, dict) else None
     if not isinstance(name, str):
         raise UserError(
-            f"--config_file: {path} names no model; expected settings such as "
-            '{"model": {"name": "cnn"}}'
+            'it names no model; expected settings such as {"model": {"name": "cnn"}}'
         )
-    try:
-        config = configs.get(name)
-        _update(config, found, "")
-    except UserError as error:
-        raise UserError(f"--config_file: {path}: {error}") from error
+    config = configs.get(name)
+    _update(config, found, "")
     return config
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from ml_collections import ConfigDict
 from tfx import v1 as tfx
-from tfx.components.experimental.data_view.binder_component import DataViewBinder
 from tfx.proto import example_gen_pb2
 
 from tfseq.datasets.record_builder import RecordBuilder
@@ -57,7 +56,7 @@ class Records:
 
 
 def examples(records: Records) -> list[Component]:
-    """Returns ImportExampleGen and what makes its examples readable; the last has the examples."""
+    """Returns ImportExampleGen, and the view through which the others read its examples."""
     splits = [
         tfx.proto.Input.Split(name=name, pattern=pattern)
         for name, pattern in records.patterns.items()
@@ -69,9 +68,10 @@ def examples(records: Records) -> list[Component]:
         payload_format=example_gen_pb2.FORMAT_PROTO,
     )
     channels, steps = records.waveform_shape
-    view = record_view.record_view(channels=channels, steps=steps).with_id("RecordView")
-    binder = DataViewBinder(example_gen.outputs["examples"], view.outputs["data_view"])
-    return [example_gen, view, binder]
+    view = record_view.record_view(
+        examples=example_gen.outputs["examples"], channels=channels, steps=steps
+    )
+    return [example_gen, view.with_id("RecordView")]
 
 
 def checks(read: Channel, schema_file: str) -> list[Component]:

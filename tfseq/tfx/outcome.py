@@ -8,6 +8,11 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx import v1 as tfx
 from tfx.orchestration import metadata
 
+_ERRORS = ("mse", "mae", "r2")
+_REASONS = {
+    "r2": "the model's error is not below that of predicting the mean",
+    "mse": "its error is above that of the model that was blessed last",
+}
 _STATES = {mlmd.Execution.COMPLETE: "done", mlmd.Execution.CACHED: "from the cache"}
 
 
@@ -20,13 +25,14 @@ def summary(metadata_path: Path) -> str:
     connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(str(metadata_path))
     with metadata.Metadata(connection) as handle:
         nodes = _nodes(handle.store)
-    lines = [f"  {name:<22}{state}" for name, (state, _) in nodes.items()]
-    artifacts = {name: each for _, found in nodes.values() for name, each in found.items()}
-    lines += ["", f"  {_errors(artifacts['evaluation'].uri)}"]
-    pushed = artifacts["pushed_model"]
-    if pushed.custom_properties["pushed"].int_value:
-        return "\n".join([*lines, f"Pushed: {pushed.custom_properties['pushed_destination'].string_value}"])
-    return "\n".join([*lines, f"Not pushed: {_reason(artifacts)}"])
+    lines = [f"  {name:<20}{state}" for name, (state, _) in nodes.items()]
+    artifacts = {key: each for _, outputs in nodes.values() for key, each in outputs.items()}
+    evaluation = artifacts["evaluation"].uri
+    pushed = artifacts["pushed_model"].custom_properties
+    verdict = f"Not pushed: {_reason(evaluation)}."
+    if pushed["pushed"].int_value:
+        verdict = f"Pushed for TF Serving: {pushed['pushed_destination'].string_value}"
+    return "\n".join(["", *lines, "", *_errors(evaluation), verdict])
 
 
 def _nodes(store: Any) -> dict[str, tuple[str, dict[str, mlmd.Artifact]]]:
@@ -51,11 +57,24 @@ def _nodes(store: Any) -> dict[str, tuple[str, dict[str, mlmd.Artifact]]]:
     return found
 
 
-def _errors(uri: str) -> str:
-    """Returns the errors of the model, and of the one that was blessed before."""
-    metrics = tfma.load_eval_result(uri).get_metrics_for_slice()
-    return str(metrics)
+def _errors(evaluation: str) -> list[str]:
+    """Returns the errors of the model, and of the one that was blessed last, a line each."""
+    config = tfma.load_eval_results(evaluation).get_results()[0].config
+    lines = []
+    for model in config.model_specs:
+        result = tfma.load_eval_result(evaluation, model_name=model.name)
+        metrics = result.get_metrics_for_slice()
+        values = "".join(f"{name:>6}{metrics[name]['doubleValue']:>10.4f}" for name in _ERRORS)
+        lines.append(f"  {'blessed last' if model.is_baseline else 'trained':<14}{values}")
+    return lines
 
 
-def _reason(artifacts: dict[str, mlmd.Artifact]) -> str:
-    return "?"
+def _reason(evaluation: str) -> str:
+    result = tfma.load_validation_result(evaluation)
+    failed = {
+        failure.metric_key.name
+        for of_slice in result.metric_validations_per_slice
+        for failure in of_slice.failures
+    }
+    reasons = [reason for name, reason in _REASONS.items() if name in failed]
+    return " and ".join(reasons) or "the InfraValidator did not bless the model"

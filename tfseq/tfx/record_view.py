@@ -5,8 +5,11 @@ says how): ImportExampleGen copies them, the Evaluator hands them to the model. 
 that decodes them, is bound to them, and StatisticsGen and Transform read through it.
 """
 
+import time
+
 import tensorflow as tf
 from tfx import v1 as tfx
+from tfx.components.experimental.data_view import constants
 from tfx.types import standard_artifacts
 from tfx_bsl.public import tfxio
 
@@ -39,9 +42,19 @@ class RecordDecoder(tfxio.TFGraphRecordDecoder):
 
 @tfx.dsl.components.component
 def record_view(
-    data_view: tfx.dsl.components.OutputArtifact[standard_artifacts.DataView],
+    examples: tfx.dsl.components.InputArtifact[standard_artifacts.Examples],
+    viewed: tfx.dsl.components.OutputArtifact[standard_artifacts.Examples],
     channels: tfx.dsl.components.Parameter[int],
     steps: tfx.dsl.components.Parameter[int],
 ) -> None:
-    """A component that writes the decoder of records of a size."""
-    RecordDecoder((channels, steps)).save(data_view.uri)
+    """A component that binds the decoder of records of a size to examples.
+
+    TFX's TfGraphDataViewProvider and DataViewBinder do the same in two steps, but what goes between
+    them, an artifact of the type DataView, is none that Kubeflow knows.
+    """
+    decoder = viewed.uri
+    RecordDecoder((channels, steps)).save(decoder)
+    # The same files, read in another way.
+    viewed.copy_from(examples)
+    viewed.set_string_custom_property(constants.DATA_VIEW_URI_PROPERTY_KEY, decoder)
+    viewed.set_string_custom_property(constants.DATA_VIEW_CREATE_TIME_KEY, str(time.time_ns()))

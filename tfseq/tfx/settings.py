@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 import tfseq
 from tfseq import configs
+from tfseq.configs import file
 from tfseq.errors import UserError
 
 _KEY = "config"
@@ -29,19 +30,10 @@ def of(custom_config: Mapping[str, Any] | None) -> ConfigDict:
     Raises:
         UserError: If it names no model, or a setting that is not one or is out of range.
     """
-    given = (custom_config or {}).get(_KEY, {})
     try:
-        config = configs.get(given["model"]["name"])
-    except KeyError as error:
-        raise UserError(
-            "custom_config: expected {'config': {'model': {'name': ...}, ...}}, settings by the "
-            "names that tfseq.configs gives them"
-        ) from error
-    config.lock()
-    try:
-        config.update(given)
-    except (KeyError, TypeError) as error:
-        raise UserError(f"custom_config: {error}") from error
+        config = file.from_json((custom_config or {}).get(_KEY))
+    except UserError as error:
+        raise UserError(f"custom_config, {_KEY}: {error}") from error
     configs.check(config)
     return config
 
