@@ -32,10 +32,18 @@ class Records(Split):
         waveforms, labels = split.tensors()
         return cls(split.builder, split.name, waveforms=waveforms, labels=labels)
 
+    def __post_init__(self) -> None:
+        """Asks nothing of the builder: the split was there to be read."""
+
     @property
     def num_records(self) -> int:
         """How many records there are."""
         return len(self.labels)
+
+    @property
+    def waveform_shape(self) -> tuple[int, int]:
+        """(channels, steps) of a waveform."""
+        return tuple(self.waveforms.shape[1:])
 
     def records(self) -> tf.data.Dataset:
         """Returns (waveform, label) record by record."""
@@ -76,6 +84,13 @@ class Data:
         self._settings = settings
         self._splits = train_split, validation_split
         self._folders = {"data_dir": data_dir, "manual_dir": manual_dir}
+
+    @classmethod
+    def of(cls, training: Split, validation: Split) -> "Data":
+        """Returns the records of two splits that are there."""
+        data = cls({}, training.name, validation.name)
+        data.whole = Records.read(training), Records.read(validation)
+        return data
 
     @functools.cached_property
     def whole(self) -> tuple[Records, Records]:

@@ -75,6 +75,19 @@ class Tuner(keras_tuner.Tuner):
         self._report = report
         super().__init__(oracle, hypermodel, **places)
 
+    def search(self, *args: Any, **kwargs: Any) -> None:
+        """Runs all trials; as the chief, waits until the workers have run them.
+
+        Raises:
+            UserError: If what all trials share does not fit the data or the machine.
+        """
+        # Every trial has a graph of its own, which TensorFlow takes for one traced again and again.
+        tf.get_logger().setLevel("ERROR")
+        try:
+            super().search(*args, **kwargs)
+        except _Refused as error:
+            raise UserError(str(error)) from error
+
     def _populate_initial_space(self) -> None:
         """Builds no model to see what it asks for: the whole space is declared."""
 
@@ -123,14 +136,8 @@ def search(
     Raises:
         UserError: If what all trials share does not fit the data or the machine.
     """
-    # Every trial has a graph of its own, which TensorFlow takes for one traced again and again.
-    tf.get_logger().setLevel("ERROR")
     with tempfile.TemporaryDirectory() as directory:
-        tuner = Tuner(oracle, hypermodel, score, worst, report, directory=directory)
-        try:
-            tuner.search(verbose=0)
-        except _Refused as error:
-            raise UserError(str(error)) from error
+        Tuner(oracle, hypermodel, score, worst, report, directory=directory).search(verbose=0)
 
 
 def worst_score(data: Data) -> float:

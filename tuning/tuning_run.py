@@ -51,19 +51,39 @@ def run(
         manual_dir=manual_dir,
     )
     declared = space.declare(config)
-
-    def plan_of(hp: keras_tuner.HyperParameters) -> Plan:
-        return _plan(config, workdir, hp.values, may_fail=hp.values != declared.values)
-
-    model = TrialModel(plan_of, data, keep_checkpoints=keep_checkpoints)
+    model = trial_model(config, workdir, data, keep_checkpoints=keep_checkpoints)
     worst = tuners.worst_score(data)
     oracles = [tuners.new_oracle(kind, declared, max_trials=max_trials, epochs=config.epochs)]
     if not distribution.is_distributed():
         # The first of a grid are the defaults: what is found is no worse than those.
         oracles.insert(0, tuners.new_oracle("grid", declared, max_trials=1))
     for oracle in oracles:
-        tuners.search(oracle, model, lambda row: measure(row, BEST), worst, _report)
+        tuners.search(oracle, model, score, worst, report)
     return _write_best(config, workdir)
+
+
+def trial_model(
+    config: ConfigDict, workdir: Path, data: Data, *, keep_checkpoints: bool = False
+) -> TrialModel:
+    """Returns what trains the trials of a search around some settings.
+
+    Args:
+        config: The settings.
+        workdir: Gets results.jsonl and logs/.
+        data: The records.
+        keep_checkpoints: Keep the model of each trial's best epoch.
+    """
+    defaults = space.declare(config).values
+
+    def plan_of(hp: keras_tuner.HyperParameters) -> Plan:
+        return _plan(config, workdir, hp.values, may_fail=hp.values != defaults)
+
+    return TrialModel(plan_of, data, keep_checkpoints=keep_checkpoints)
+
+
+def score(row: Mapping[str, Any]) -> float:
+    """Returns what a search makes smaller, by a trial's row."""
+    return measure(row, BEST)
 
 
 def _plan(config: ConfigDict, workdir: Path, values: Mapping[str, Any], *, may_fail: bool) -> Plan:
@@ -82,7 +102,8 @@ def _plan(config: ConfigDict, workdir: Path, values: Mapping[str, Any], *, may_f
     )
 
 
-def _report(plan: Plan, row: dict[str, Any]) -> None:
+def report(plan: Plan, row: dict[str, Any]) -> None:
+    """Prints a line of a trial."""
     outcome = f"diverged: {row['diverged']}"
     if not row["diverged"]:
         outcome = f"{BEST} {measure(row, BEST):.4g}"
@@ -97,12 +118,22 @@ def _report(plan: Plan, row: dict[str, Any]) -> None:
     )
 
 
-def _write_best(config: ConfigDict, workdir: Path) -> Path:
-    """Writes the settings with the lowest validation loss after a whole trial."""
+def whole_trials(workdir: Path) -> list[dict[str, Any]]:
+    """Returns the rows of the trials that trained to the end, of which there is at least one.
+
+    Raises:
+        UserError: If there is none.
+    """
     whole = [row for row in results.read(workdir) if row["complete"] and not row["diverged"]]
     if not whole:
-        raise UserError(f"{workdir}: no trial of {config.epochs} epochs has a finite loss")
-    best = min(whole, key=lambda row: measure(row, BEST))
+        raise UserError(f"{workdir}: no trial of all epochs has a finite loss")
+    return whole
+
+
+def _write_best(config: ConfigDict, workdir: Path) -> Path:
+    """Writes the settings with the lowest validation loss after a whole trial."""
+    whole = whole_trials(workdir)
+    best = min(whole, key=score)
     path = workdir / "best_config.json"
     settings = json.loads(space.apply(best["values"], config).to_json_best_effort())
     temporary = path.with_name(f".{path.name}")

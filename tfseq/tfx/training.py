@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfseq import evaluator, pusher, trainer
 from tfseq.tfx import records, settings
+from tfseq.tuning import space
 
 
 def run(fn_args: Any) -> None:
@@ -29,6 +30,8 @@ def run(fn_args: Any) -> None:
         UserError: If settings and records do not fit each other, or the export is not the model.
     """
     config = settings.of(fn_args.custom_config)
+    if fn_args.hyperparameters is not None:
+        config = space.apply(fn_args.hyperparameters["values"], config)
     training, validation = records.of(fn_args)
     if fn_args.train_steps is not None:
         config.epochs = max(1, round(fn_args.train_steps / training.num_batches(config.batch_size)))
