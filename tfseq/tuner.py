@@ -33,7 +33,8 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     """
     config = settings.of(fn_args.custom_config)
     given = {"kind": "random", "max_trials": 30, **fn_args.custom_config.get("search", {})}
-    return TunerFnResult(OpenSearch(config, Data.of(*records.of(fn_args)), **given), {})
+    search = OpenSearch(config, Data.of(*records.of(fn_args)), **given)
+    return TunerFnResult(search, {"verbose": 0})
 
 
 class OpenSearch(tuners.Tuner):
@@ -69,6 +70,12 @@ class OpenSearch(tuners.Tuner):
         """
         self._first()
         super().search(*args, **kwargs)
+
+    def search_space_summary(self, extended: bool = False) -> None:
+        """Prints nothing of what TFX asks for before a search."""
+
+    def results_summary(self, num_trials: int = 10) -> None:
+        """Prints nothing of what TFX asks for after it: every trial has had its line."""
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
         """Returns the values of the whole trials with the lowest validation loss, best first.

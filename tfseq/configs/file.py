@@ -41,9 +41,7 @@ def from_json(found: Any) -> ConfigDict:
     model = found.get("model") if isinstance(found, dict) else None
     name = model.get("name") if isinstance(model, dict) else None
     if not isinstance(name, str):
-        raise UserError(
-            'it names no model; expected settings such as {"model": {"name": "cnn"}}'
-        )
+        raise UserError('it names no model; expected settings such as {"model": {"name": "cnn"}}')
     config = configs.get(name)
     _update(config, found, "")
     return config

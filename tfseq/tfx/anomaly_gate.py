@@ -1,7 +1,5 @@
 """The gate behind the ExampleValidator, which finds anomalies but lets a pipeline go on."""
 
-from pathlib import PurePosixPath
-
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import v1 as tfx
@@ -30,6 +28,5 @@ def anomaly_gate(
             found.append(f"{split}: {of_split.dataset_anomaly_info.description.rstrip('.')}")
     if found:
         raise UserError(
-            f"the ExampleValidator refuses the records: {'; '.join(found)} "
-            f"(anomalies of {PurePosixPath(anomalies.uri).name} in {anomalies.uri})"
+            f"the ExampleValidator refuses the records: {'; '.join(found)} ({anomalies.uri})"
         )

@@ -1,7 +1,6 @@
 """The errors of `tfseq.evaluator` as metrics of TensorFlow Model Analysis."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import apache_beam as beam
 import tensorflow_model_analysis as tfma
