@@ -23,6 +23,7 @@ SETTINGS = {
         "--config.data.cache=never",
         "--config.optimizer.schedule=cosine",
         "--config.optimizer.clip_norm=1",
+        "--config.optimizer.average=0.9",
         "--config.augmentation.gain=0.2",
         "--config.augmentation.shift=50",
         "--batch_size=4",

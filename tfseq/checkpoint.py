@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfseq import averaging
 from tfseq.errors import UserError
 
 _STATE = "training_state.json"
@@ -131,7 +132,12 @@ class Checkpoint(keras.callbacks.Callback):
         if improved:
             position.best_epoch, position.best_loss = epoch + 1, loss
             position.epochs_without_gain = 0
-        self._save(_LAST, also=_BEST if improved else None)
+        if improved and averaging.is_used(self._saved.optimizer):
+            with averaging.averages(self._saved.optimizer):
+                self._save(_BEST)
+            self._save(_LAST)
+        else:
+            self._save(_LAST, also=_BEST if improved else None)
         if self._patience and position.epochs_without_gain >= self._patience:
             self.model.stop_training = True
         if self._interrupted:

@@ -37,6 +37,7 @@ def push(
     base: Path,
     documents: dict[str, Any],
     *,
+    half_width: keras.Model | None = None,
     dataset: str | None = None,
     keep_versions: int | None = None,
 ) -> Path:
@@ -51,6 +52,7 @@ def push(
         base: The folder of this model's versions, for example saved_models/cnn.
         documents: What goes beside the model, by file name, written as JSON. The card is made of
             evaluation.json and config.json.
+        half_width: What `tfseq.intervals` fitted to the model, to be exported with it.
         dataset: The data set's full name with its version, for the card.
         keep_versions: How many versions stay, the newest; all if None.
 
@@ -63,12 +65,12 @@ def push(
     texts = {"README.md": _card(model, documents, dataset), **_as_json(documents)}
     batches = warmup.waveforms(model)
     requests = warmup.requests(batches)
-    answers = _answers(model, batches, requests)
+    answers = _answers(model, half_width, batches, requests)
     try:
         base.mkdir(parents=True, exist_ok=True)
         _remove_stale(base)
         with _temporary(base) as temporary:
-            signatures.save(model, temporary)
+            signatures.save(model, temporary, half_width=half_width)
             for name, text in texts.items():
                 (temporary / name).write_text(text, encoding="utf-8")
             warmup.write(temporary, model.name, requests)
@@ -97,21 +99,34 @@ def next_version(base: Path) -> int:
 
 
 def _answers(
-    model: keras.Model, batches: dict[int, np.ndarray], requests: list[warmup.Request]
+    model: keras.Model,
+    half_width: keras.Model | None,
+    batches: dict[int, np.ndarray],
+    requests: list[warmup.Request],
 ) -> list[dict[str, np.ndarray]]:
     """Returns what the model itself answers to each request."""
+    labels = _outputs(model, batches)
+    halves = {} if half_width is None else _outputs(half_width, batches)
+    answers = []
+    for request in requests:
+        size = len(next(iter(request.inputs.values())))
+        answer = {"label": labels[size]}
+        if halves:
+            ends = labels[size] - halves[size], labels[size] + halves[size]
+            answer["interval"] = np.stack(ends, axis=1)
+        if request.signature == "validate":
+            answer["valid"] = np.ones(size, bool)
+        answers.append(answer)
+    return answers
+
+
+def _outputs(model: keras.Model, batches: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
     batch = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
     network = lowering.inference(model)
     infer = tf.function(lambda waveform: network(waveform, training=False), input_signature=[batch])
     # Where the validator computes too: a GPU rounds in another way.
     with tf.device("CPU:0"):
-        labels = {size: infer(batch).numpy() for size, batch in batches.items()}
-    answers = []
-    for request in requests:
-        size = len(next(iter(request.inputs.values())))
-        valid = {"valid": np.ones(size, bool)} if request.signature == "validate" else {}
-        answers.append({"label": labels[size], **valid})
-    return answers
+        return {size: infer(batch).numpy() for size, batch in batches.items()}
 
 
 def _card(model: keras.Model, documents: dict[str, Any], dataset: str | None) -> str:

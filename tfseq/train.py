@@ -21,7 +21,10 @@ from ml_collections import ConfigDict
 from tfseq import cli, config_flags
 
 if TYPE_CHECKING:
+    import keras
+
     from tfseq import trainer
+    from tfseq.example_gen import Split
 
 FLAGS = flags.FLAGS
 
@@ -70,12 +73,37 @@ def main() -> None:
     except checkpoint.Interrupted:
         print(f"\nStopped. The run is saved in {workdir}; the same command goes on from there.")
         raise SystemExit(130) from None
-    splits = evaluator.evaluate(evaluator.predictor(result.model), training, scored)
-    _finish(config, workdir, builder.info.full_name, result, splits)
+    half_width = _half_width(config, result, training, validation, workdir)
+    splits = evaluator.evaluate(
+        evaluator.predictor(result.model),
+        training,
+        scored,
+        half_width=evaluator.predictor(half_width) if half_width else None,
+    )
+    _finish(config, workdir, builder.info.full_name, result, half_width, splits)
+
+
+def _half_width(
+    config: ConfigDict, result: "trainer.Result", training: "Split", validation: "Split", run: Path
+) -> "keras.Model | None":
+    """Returns the model of the intervals' half widths, if there are to be any."""
+    if not config.interval.coverage:
+        return None
+    from tfseq import intervals
+
+    # It belongs to the weights of one epoch.
+    name = f"half_width_{result.best_epoch}_{config.interval.coverage}_{config.interval.epochs}"
+    path = run / "checkpoints" / f"{name}.keras"
+    return intervals.load_or_fit(path, config, result.model, training, validation)
 
 
 def _finish(
-    config: ConfigDict, workdir: Path, dataset: str, result: "trainer.Result", splits: dict
+    config: ConfigDict,
+    workdir: Path,
+    dataset: str,
+    result: "trainer.Result",
+    half_width: "keras.Model | None",
+    splits: dict,
 ) -> None:
     """Exports the model, unless this run already has, and says how good it is."""
     from tfseq import evaluator, pusher
@@ -94,6 +122,7 @@ def _finish(
                 result.model,
                 Path(FLAGS.export_dir, config.model.name),
                 documents,
+                half_width=half_width,
                 dataset=dataset,
                 keep_versions=FLAGS.keep_versions,
             )

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from tfseq import checkpoint, history, models, optimizers, run_config, transform
+from tfseq import averaging, checkpoint, history, models, optimizers, run_config, transform
 from tfseq.augmentation import Augmentation
 from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches, training_batches
@@ -88,7 +88,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
                 metrics=metrics,
             )
             _fit(fitted, saver, config, augmentation, training, validation, workdir / "logs")
-        if position.best_epoch != position.epoch:
+        if position.best_epoch != position.epoch or averaging.is_used(model.optimizer):
             model.load_weights(checkpoint.best(folder))
     return Result(model, position.best_epoch, position.epoch, trained=not done)
 
@@ -182,6 +182,7 @@ def to_fit(
         raise UserError(
             "--config.lowering: always needs one replica and --config.precision=float32"
         )
+    averaging.leave_to_callbacks(model.optimizer)
     on_cpu = not tf.config.list_logical_devices("GPU")
     if replicas == 1 and on_cpu:
         optimizers.fuse(model.optimizer)
@@ -212,6 +213,7 @@ def _fit(
         keras.callbacks.CSVLogger(logs / "history.csv", append=True),
         # Comes after the logs: what it says is done has been logged.
         saver,
+        averaging.MeasureAverages(),
     ]
     if not on_terminal:
         callbacks.append(history.EpochLine(config.epochs))

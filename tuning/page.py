@@ -76,7 +76,7 @@ def _page(report: Document) -> str:
         f"<title>{escape(document.TITLE)}</title>\n<style>{_STYLE}</style>",
         f"<h1>{escape(document.TITLE)}</h1>",
         *[f"<p>{escape(text)}</p>" for text in document.INTRODUCTION],
-        f"<pre>{escape(chr(10).join(report.commands))}</pre>",
+        f"<pre>{escape(chr(10).join(report.commands()))}</pre>",
         *[f"<p>{escape(text)}</p>" for text in report.counts()],
         _summary(report),
     ]
