@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfseq import transform  # noqa: F401 - registers a layer that Keras has to find
 from tfseq.errors import UserError
 
 _STATE = "training_state.json"
