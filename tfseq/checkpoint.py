@@ -18,7 +18,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfseq import averaging
+from tfseq import (
+    averaging,
+    transform,  # noqa: F401 - registers a layer that Keras has to find
+)
 from tfseq.errors import UserError
 
 _STATE = "training_state.json"
