@@ -62,7 +62,8 @@ class _Coverage:
 def predictor(model: keras.Model) -> Predictor:
     """Returns the model's inference function: waveforms (batch, channels, steps) to labels."""
     network = lowering.inference(model)
-    infer = tf.function(lambda waveform: network(waveform, training=False), reduce_retracing=True)
+    batch = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
+    infer = tf.function(lambda waveform: network(waveform, training=False), input_signature=[batch])
     return lambda waveform: infer(waveform).numpy()
 
 

@@ -26,8 +26,8 @@ from tfseq.models import lowering
 _NETWORK = {"filters": 16, "blocks": 5, "dropout": 0.1}
 _LEARNING_RATE = 2e-3
 _BATCH_SIZE = 32
-# Neighbouring steps say much the same.
-_STEPS_COMPARED = 256
+# Labels to find the factor from; of more, neighbouring steps say much the same.
+_MOST_COMPARED = 1 << 24
 _WORTH_COMPILING = 1000
 
 
@@ -139,10 +139,11 @@ def _factor(
     coverage: float,
 ) -> float:
     """Returns what half widths must be multiplied by to hold a part of the labels."""
+    every = -(-validation.num_records * validation.waveform_shape[1] // _MOST_COMPARED)
     scores = []
     for waveform, label in evaluation_batches(validation, 128).as_numpy_iterator():
         ratio = np.abs(predict(waveform) - label) / np.maximum(half_width(waveform), 1e-9)
-        scores.append(ratio[:, :: max(1, ratio.shape[1] // _STEPS_COMPARED)].ravel())
+        scores.append(ratio[:, ::every].ravel())
     ordered = np.sort(np.concatenate(scores))
     place = math.ceil(coverage * (len(ordered) + 1)) - 1
     return float(ordered[min(place, len(ordered) - 1)])

@@ -21,9 +21,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseq import infra_validator
+from tfseq import evaluator, infra_validator
 from tfseq.errors import UserError
-from tfseq.models import lowering
 from tfseq.serving import model_card, server_files, signatures, warmup
 
 # No numbers: TF Serving passes over them.
@@ -105,8 +104,10 @@ def _answers(
     requests: list[warmup.Request],
 ) -> list[dict[str, np.ndarray]]:
     """Returns what the model itself answers to each request."""
-    labels = _outputs(model, batches)
-    halves = {} if half_width is None else _outputs(half_width, batches)
+    # Where the validator computes too: a GPU rounds in another way.
+    with tf.device("CPU:0"):
+        labels = _outputs(model, batches)
+        halves = {} if half_width is None else _outputs(half_width, batches)
     answers = []
     for request in requests:
         size = len(next(iter(request.inputs.values())))
@@ -121,12 +122,8 @@ def _answers(
 
 
 def _outputs(model: keras.Model, batches: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-    batch = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
-    network = lowering.inference(model)
-    infer = tf.function(lambda waveform: network(waveform, training=False), input_signature=[batch])
-    # Where the validator computes too: a GPU rounds in another way.
-    with tf.device("CPU:0"):
-        return {size: infer(batch).numpy() for size, batch in batches.items()}
+    predict = evaluator.predictor(model)
+    return {size: predict(batch) for size, batch in batches.items()}
 
 
 def _card(model: keras.Model, documents: dict[str, Any], dataset: str | None) -> str:
