@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from ml_collections import ConfigDict
 
 from tfseq import datasets
 from tfseq.errors import UserError
@@ -21,16 +22,28 @@ class Records(Split):
     Attributes:
         waveforms: (records, channels, steps) float32.
         labels: (records, steps) float32.
+        ids: (records,) the record_id of each.
+        groups: (records,) the group of each, such as the subject.
     """
 
     waveforms: tf.Tensor
     labels: tf.Tensor
+    ids: np.ndarray
+    groups: np.ndarray
 
     @classmethod
     def read(cls, split: Split) -> "Records":
         """Reads a split from disk."""
-        waveforms, labels = split.tensors()
-        return cls(split.builder, split.name, waveforms=waveforms, labels=labels)
+        with tf.device("CPU"):
+            examples = split.examples().batch(split.num_records).get_single_element()
+        return cls(
+            split.builder,
+            split.name,
+            waveforms=examples["waveform"],
+            labels=examples["label"],
+            ids=_texts(examples["record_id"]),
+            groups=_texts(examples["group"]),
+        )
 
     @property
     def num_records(self) -> int:
@@ -50,7 +63,30 @@ class Records(Split):
         """Returns the records at some places."""
         with tf.device("CPU"):
             waveforms, labels = (tf.gather(each, places) for each in (self.waveforms, self.labels))
-        return dataclasses.replace(self, waveforms=waveforms, labels=labels)
+        return dataclasses.replace(
+            self,
+            waveforms=waveforms,
+            labels=labels,
+            ids=self.ids[places],
+            groups=self.groups[places],
+        )
+
+    def joined_with(self, other: "Records") -> "Records":
+        """Returns these records and then those of another split."""
+        with tf.device("CPU"):
+            waveforms = tf.concat([self.waveforms, other.waveforms], 0)
+            labels = tf.concat([self.labels, other.labels], 0)
+        return dataclasses.replace(
+            self,
+            waveforms=waveforms,
+            labels=labels,
+            ids=np.concatenate([self.ids, other.ids]),
+            groups=np.concatenate([self.groups, other.groups]),
+        )
+
+
+def _texts(values: tf.Tensor) -> np.ndarray:
+    return np.array([value.decode() for value in values.numpy()])
 
 
 class Data:
@@ -77,6 +113,12 @@ class Data:
         self._splits = train_split, validation_split
         self._folders = {"data_dir": data_dir, "manual_dir": manual_dir}
 
+    @classmethod
+    def of(cls, config: ConfigDict, **folders: str | Path | None) -> "Data":
+        """Returns the records that settings name; `folders` are those of the constructor."""
+        splits = config.data.train_split, config.data.validation_split
+        return cls(config.dataset.to_dict(), *splits, **folders)
+
     @functools.cached_property
     def whole(self) -> tuple[Records, Records]:
         """The training and the validation records.
@@ -88,19 +130,39 @@ class Data:
         training, validation = (Records.read(Split(builder, name)) for name in self._splits)
         return training, validation
 
-    def divided(self, held_out: int | None, seed: int) -> tuple[Records, Records]:
+    @functools.cached_property
+    def joined(self) -> Records:
+        """The training records and then the validation records.
+
+        Raises:
+            UserError: If the two splits share records.
+        """
+        training, validation = self.whole
+        shared = np.intersect1d(training.ids, validation.ids)
+        if shared.size:
+            raise UserError(
+                f"--config.data.train_split={self._splits[0]} and --config.data.validation_split="
+                f"{self._splits[1]} share {shared.size} records, such as {shared[0]}"
+            )
+        return training.joined_with(validation)
+
+    def divided(self, held_out: int | Sequence[str] | None, seed: int) -> tuple[Records, Records]:
         """Returns the records to learn from and those to measure on.
 
         Args:
-            held_out: Records of the training split to hold out; None takes the validation split.
-            seed: Which ones. Those of a smaller number are among those of a larger.
-
+            held_out: How many records of the training split to measure on, or the groups of both
+                splits whose records to measure on; the others are learned from. None takes the
+                splits as they are.
+            seed: Which records, of a number. Those of a smaller one are among those of a larger.
         """
         training, validation = self.whole
         if held_out is None:
             return training, validation
-        order = np.random.default_rng(seed).permutation(training.num_records)
-        return training.take(np.sort(order[held_out:])), training.take(order[:held_out])
+        if isinstance(held_out, int):
+            order = np.random.default_rng(seed).permutation(training.num_records)
+            return training.take(np.sort(order[held_out:])), training.take(order[:held_out])
+        inside = np.isin(self.joined.groups, held_out)
+        return self.joined.take(np.flatnonzero(~inside)), self.joined.take(np.flatnonzero(inside))
 
     def check(self, held_out: int) -> None:
         """Refuses to hold out all records, or more.
@@ -119,5 +181,11 @@ class Data:
 def levels(training: Records, measured: Records) -> dict[str, float]:
     """Returns the mean squared error of "zero" and of the "mean" training label on some records."""
     labels = measured.labels.numpy().astype(np.float64)
+    mean = mean_label_errors(training, measured).mean()
+    return {"zero": float(np.square(labels).mean()), "mean": float(mean)}
+
+
+def mean_label_errors(training: Records, measured: Records) -> np.ndarray:
+    """Returns (records,) the mean squared error of the mean training label on each record."""
     mean = training.labels.numpy().mean(dtype=np.float64)
-    return {"zero": float(np.square(labels).mean()), "mean": float(np.square(labels - mean).mean())}
+    return np.square(measured.labels.numpy().astype(np.float64) - mean).mean(axis=1)
