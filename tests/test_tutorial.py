@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tutorial
 
-from tfseq import checkpoint, evaluator, pusher
+from tfseq import checkpoint_files, evaluator, pusher
 
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*(e[-+]\d+)?")
 
@@ -74,7 +74,7 @@ def test_the_network_beats_the_baselines(ran):
 
 
 def test_another_process_answers_what_the_model_does(ran):
-    model = keras.models.load_model(checkpoint.best(ran.folder / "run" / "checkpoints"))
+    model = keras.models.load_model(checkpoint_files.best(ran.folder / "run" / "checkpoints"))
     expected = evaluator.predictor(model)(np.load(ran.folder / "x.npy"))
     assert expected.shape == (100, 4000)
     for version in (1, 2):

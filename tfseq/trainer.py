@@ -11,8 +11,18 @@ import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from tfseq import averaging, checkpoint, history, models, optimizers, run_config, transform
+from tfseq import (
+    averaging,
+    checkpoint,
+    checkpoint_files,
+    history,
+    models,
+    optimizers,
+    run_config,
+    transform,
+)
 from tfseq.augmentation import Augmentation
+from tfseq.checkpoint_files import Position
 from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches, training_batches
 from tfseq.models import lowering
@@ -62,21 +72,21 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
     keras.utils.set_random_seed(config.seed)
     strategy = make_strategy(config.strategy)
     with _precision(config.precision), strategy.scope():
-        path = checkpoint.last(folder)
-        if path:
-            model, position, metrics = checkpoint.restore(path)
+        restored = checkpoint_files.restore(folder)
+        if restored:
+            model, position, metrics = restored.model, restored.position, restored.metrics
         else:
             scaling = _fitted_scaling(config, training)
             steps = training.num_batches(config.batch_size)
             model = new_model(config, training.waveform_shape, scaling, steps_per_epoch=steps)
-            position, metrics = checkpoint.Position(), None
+            position, metrics = Position(), None
         fitted = to_fit(model, config, training.num_records, strategy)
         run_config.write(config, workdir)
         print(_summary(model, training, validation, strategy))
         done = position.epoch >= config.epochs or _out_of_patience(config, position)
-        if path:
+        if restored:
             step = f" and {position.step} steps" if position.step else ""
-            print(f"Continuing from {path}: {position.epoch} epochs{step} are done.")
+            print(f"Continuing from {restored.path}: {position.epoch} epochs{step} are done.")
         if not done:
             saver = checkpoint.Checkpoint(
                 folder,
@@ -89,7 +99,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
             )
             _fit(fitted, saver, config, augmentation, training, validation, workdir / "logs")
         if position.best_epoch != position.epoch or averaging.is_used(model.optimizer):
-            model.load_weights(checkpoint.best(folder))
+            checkpoint_files.load_best(model, folder)
     return Result(model, position.best_epoch, position.epoch, trained=not done)
 
 
@@ -244,7 +254,7 @@ def _fit(
         saver.release()
 
 
-def _out_of_patience(config: ConfigDict, position: checkpoint.Position) -> bool:
+def _out_of_patience(config: ConfigDict, position: Position) -> bool:
     patience = config.early_stopping.patience
     return bool(patience) and position.epochs_without_gain >= patience
 
