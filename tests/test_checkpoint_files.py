@@ -123,7 +123,7 @@ def test_a_checkpoint_that_finds_no_room_leaves_those_before_it(folder, model, s
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * len(before["last.keras"])), limits[1]))
     try:
-        with pytest.raises(OSError):
+        with pytest.raises(UserError, match=f"{folder}: cannot write a checkpoint: .*"):
             checkpoint_files.save(model, Position(3), None, folder, is_best=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -98,7 +98,7 @@ def save(
         is_best: Whether it is the best checkpoint too: the same bytes under two names.
 
     Raises:
-        OSError: If there is no room, say. What was there stays.
+        UserError: If it cannot be written, for want of room, say. What was there stays.
     """
     temporary = _write(model, position, metrics, folder)
     try:
@@ -116,7 +116,7 @@ def save_best(model: keras.Model, position: Position, folder: Path) -> None:
     """Writes the best checkpoint where it is not the last one as well.
 
     Raises:
-        OSError: If there is no room, say. What was there stays.
+        UserError: If it cannot be written, for want of room, say. What was there stays.
     """
     _write(model, position, None, folder).replace(folder / _BEST)
 
@@ -182,8 +182,13 @@ def _write(
             archive.writestr(_STATE, json.dumps(state))
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise UserError(
+                f"{folder}: cannot write a checkpoint: {error.strerror or error}; the same command "
+                "goes on from the one before it"
+            ) from error
         raise
     return temporary
 
