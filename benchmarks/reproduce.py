@@ -10,6 +10,7 @@ Runs that are done are not done again: the tables are made of their evaluation.j
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,10 @@ def main() -> None:
         for name, settings in _rows(dataset).items()
         if not FLAGS.only or any(part in name for part in FLAGS.only)
     ]
-    print("| model, layout, settings | mse of each seed | mean | part of the mean label's |")
-    print("| --- | --- | --- | --- |")
+    print(
+        "| model, layout, settings | mse of each seed | mean | part of the mean label's | minutes |"
+    )
+    print("| --- | --- | --- | --- | --- |")
     for name, settings in rows:
         results = [_result(dataset, name, settings, seed) for seed in range(FLAGS.seeds)]
         print(_table_row(name, results), flush=True)
@@ -58,7 +61,7 @@ def _rows(dataset: str) -> dict[str, tuple[str, ...]]:
 def _result(dataset: str, name: str, settings: tuple[str, ...], seed: int) -> dict:
     """Trains, unless that is done, and returns the evaluation."""
     folder = Path(FLAGS.workdir, dataset, name.replace(" ", "-").replace("'", ""), str(seed))
-    path = folder / "evaluation.json"
+    path, timed = folder / "evaluation.json", folder / "seconds.txt"
     if not path.is_file():
         places = [f"--workdir={folder}", f"--export_dir={folder / 'exports'}"]
         for flag in ("data_dir", "manual_dir"):
@@ -67,15 +70,21 @@ def _result(dataset: str, name: str, settings: tuple[str, ...], seed: int) -> di
         flags_given = [f"--dataset={dataset}", *settings, f"--seed={seed}", *places]
         print(f"{name}, seed {seed}", file=sys.stderr, flush=True)
         command = [sys.executable, "-m", "tfseq.train", *flags_given]
+        start = time.perf_counter()
         subprocess.run(command, check=True, stdout=sys.stderr)
-    return json.loads(path.read_text(encoding="utf-8"))
+        timed.write_text(f"{time.perf_counter() - start:.0f}\n", encoding="utf-8")
+    result = json.loads(path.read_text(encoding="utf-8"))
+    seconds = float(timed.read_text(encoding="utf-8")) if timed.is_file() else np.nan
+    return result | {"seconds": seconds}
 
 
 def _table_row(name: str, results: list[dict]) -> str:
     errors = np.array([result["metrics"]["mse"] for result in results])
     relative = errors / np.array([result["baselines"]["mean"]["mse"] for result in results])
     each = ", ".join(f"{error:.4f}" for error in errors)
-    return f"| {name} | {each} | {errors.mean():.4f} | {relative.mean():.3f} |"
+    minutes = np.array([result["seconds"] for result in results]) / 60
+    said = f"{np.nanmean(minutes):.1f}" if np.isfinite(minutes).any() else "not timed"
+    return f"| {name} | {each} | {errors.mean():.4f} | {relative.mean():.3f} | {said} |"
 
 
 if __name__ == "__main__":

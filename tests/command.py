@@ -61,15 +61,21 @@ class Trained:
     export_dir: Path
 
 
-def start(module, *arguments, cwd, options=(), **environment):
-    """Starts `python -m tfseq.<module>` in the folder `cwd`."""
+def environment(**changes):
+    """Returns the environment of another process: what a user has, not what the tests set."""
     # Commands that run side by side cannot share a GPU: TensorFlow takes all of its memory.
     inherited = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
-    inherited.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTEST_CURRENT_TEST"):
+        inherited.pop(name, None)
+    return inherited | changes
+
+
+def start(module, *arguments, cwd, options=(), **changes):
+    """Starts `python -m tfseq.<module>` in the folder `cwd`."""
     return subprocess.Popen(
         [sys.executable, *options, "-m", f"tfseq.{module}", *map(str, arguments)],
         cwd=cwd,
-        env=inherited | environment,
+        env=environment(**changes),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -85,9 +91,9 @@ def finish(process):
     return Finished(process.returncode, stdout, stderr)
 
 
-def run(module, *arguments, cwd, options=(), **environment):
+def run(module, *arguments, cwd, options=(), **changes):
     """Runs `python -m tfseq.<module>` in the folder `cwd`."""
-    return finish(start(module, *arguments, cwd=cwd, options=options, **environment))
+    return finish(start(module, *arguments, cwd=cwd, options=options, **changes))
 
 
 def read_json(path):

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfseq import infra_validator, models, pusher
 from tfseq.errors import UserError
+from tfseq.export import Export
 from tfseq.serving import session, warmup
 
 PROGRAM = command.Path(__file__).with_name("savedmodel_loader.c")
@@ -33,8 +34,7 @@ def copy(version, tmp_path):
 
 
 def answers(model):
-    batches = warmup.waveforms(model)
-    return pusher._answers(model, batches, warmup.requests(batches))
+    return Export.of(model, {}).answers
 
 
 def validate(folder, cwd, **environment):

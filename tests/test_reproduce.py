@@ -14,6 +14,7 @@ def test_runs_that_are_done_are_not_done_again(tmp_path):
         folder.mkdir(parents=True)
         evaluation = {"metrics": {"mse": error}, "baselines": {"mean": {"mse": 2.0}}}
         (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    (folder / "seconds.txt").write_text("90\n")
     done = subprocess.run(
         [
             *(sys.executable, "-m", "benchmarks.reproduce"),
@@ -25,4 +26,6 @@ def test_runs_that_are_done_are_not_done_again(tmp_path):
         check=True,
     )
     assert done.stderr == ""
-    assert done.stdout.splitlines()[2:] == ["| cnn time tuned | 0.2000, 0.4000 | 0.3000 | 0.150 |"]
+    assert done.stdout.splitlines()[2:] == [
+        "| cnn time tuned | 0.2000, 0.4000 | 0.3000 | 0.150 | 1.5 |"
+    ]

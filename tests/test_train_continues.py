@@ -23,6 +23,7 @@ SETTINGS = {
         "--config.data.cache=never",
         "--config.optimizer.schedule=cosine",
         "--config.optimizer.clip_norm=1",
+        "--config.optimizer.average=0.9",
         "--config.augmentation.gain=0.2",
         "--config.augmentation.shift=50",
         "--batch_size=4",
@@ -254,6 +255,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(runs, train, tmp_path
     path = tmp_path / "run" / "checkpoints" / "last.keras"
     damaged = path.read_bytes()[:-100]
     path.write_bytes(damaged)
+    (tmp_path / "run" / "checkpoints" / "previous.keras").unlink()
     message = command.finish(train("unsteady", tmp_path, "--epochs=30")).refusal()
     assert "last.keras: not a checkpoint" in message
     assert "--workdir" in message

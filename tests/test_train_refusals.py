@@ -39,6 +39,10 @@ AT_ONCE = {
         ["--config.optimizer.momentum=5"],
         ["--config.optimizer.momentum", "0 to 1", "5"],
     ),
+    "an average that forgets nothing": (
+        ["--config.optimizer.average=1"],
+        ["--config.optimizer.average", "below 1"],
+    ),
     "an unknown schedule": (
         ["--config.optimizer.schedule=linear"],
         ["--config.optimizer.schedule", "constant, cosine", "'linear'"],

@@ -49,7 +49,11 @@ def main() -> None:
             f"the model wants {model.waveform_shape} (channels, steps)"
         )
     splits = evaluator.evaluate(
-        model.predict, Split(builder, "train"), [scored], batch_size=FLAGS.batch_size
+        model.predict,
+        Split(builder, "train"),
+        [scored],
+        half_width=model.half_width if model.has_intervals else None,
+        batch_size=FLAGS.batch_size,
     )
     name = model.config.get("model", {}).get("name", FLAGS.saved_model)
     evaluation = evaluator.summary(

@@ -14,6 +14,9 @@ from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches
 from tfseq.models import lowering
 
+Predictor = Callable[[np.ndarray], np.ndarray]
+"""Maps waveforms (batch, channels, steps) to labels, or half widths, (batch, steps)."""
+
 
 class Errors:
     """Streaming errors of predictions against labels, in float64."""
@@ -47,18 +50,36 @@ class Errors:
         }
 
 
-def predictor(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+class _Coverage:
+    """How many labels lie in their intervals, and how wide those are."""
+
+    def __init__(self) -> None:
+        self._count = self._within = 0
+        self._widths = 0.0
+
+    def add(self, predicted: np.ndarray, half_width: np.ndarray, label: np.ndarray) -> None:
+        self._count += label.size
+        self._within += int((np.abs(predicted - label) <= half_width).sum())
+        self._widths += 2.0 * float(half_width.sum(dtype=np.float64))
+
+    def metrics(self) -> dict[str, float]:
+        return {"coverage": self._within / self._count, "mean_width": self._widths / self._count}
+
+
+def predictor(model: keras.Model) -> Predictor:
     """Returns the model's inference function: waveforms (batch, channels, steps) to labels."""
     network = lowering.inference(model)
-    infer = tf.function(lambda waveform: network(waveform, training=False), reduce_retracing=True)
+    batch = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
+    infer = tf.function(lambda waveform: network(waveform, training=False), input_signature=[batch])
     return lambda waveform: infer(waveform).numpy()
 
 
 def evaluate(
-    predict: Callable[[np.ndarray], np.ndarray],
+    predict: Predictor,
     training: Split,
     scored: Iterable[Split],
     *,
+    half_width: Predictor | None = None,
     batch_size: int = 128,
 ) -> dict[str, dict[str, Any]]:
     """Scores a model and the baselines.
@@ -67,31 +88,38 @@ def evaluate(
         predict: Maps waveforms (batch, channels, steps) to labels (batch, steps).
         training: The records that the baselines are fitted to.
         scored: The splits to score.
+        half_width: Half the widths of the intervals around the labels, if there are any.
         batch_size: Records a call of `predict`.
 
     Returns:
         By split: `records`, `metrics` of the model and `baselines` with the metrics of each;
         metrics are `mse`, `mae` and `r2` (1 - squared error / squared deviation from the split's
-        mean; where labels do not vary, 1 for no error and 0 otherwise).
+        mean; where labels do not vary, 1 for no error and 0 otherwise). With intervals also
+        `interval`: the part of the labels that they hold, `coverage`, and their `mean_width`.
 
     Raises:
         UserError: If the model's predictions are not finite.
     """
     fitted = baselines.fit(evaluation_batches(training, batch_size).as_numpy_iterator())
-    return {split.name: _score(predict, fitted, split, batch_size) for split in scored}
+    return {split.name: _score(predict, half_width, fitted, split, batch_size) for split in scored}
 
 
 def _score(
-    predict: Callable[[np.ndarray], np.ndarray],
+    predict: Predictor,
+    half_width: Predictor | None,
     fitted: dict[str, baselines.Predictor],
     split: Split,
     batch_size: int,
 ) -> dict[str, Any]:
     predictors = {"model": predict, **fitted}
     errors = {name: Errors() for name in predictors}
+    intervals = _Coverage()
     for waveform, label in evaluation_batches(split, batch_size).as_numpy_iterator():
-        for name, predictor in predictors.items():
-            errors[name].add(predictor(waveform), label)
+        predicted = {name: predictor(waveform) for name, predictor in predictors.items()}
+        for name, labels in predicted.items():
+            errors[name].add(labels, label)
+        if half_width:
+            intervals.add(predicted["model"], half_width(waveform), label)
     metrics = {name: error.metrics() for name, error in errors.items()}
     if not np.isfinite(metrics["model"]["mse"]):
         raise UserError(f"the model's predictions on split {split.name} are not finite")
@@ -99,6 +127,7 @@ def _score(
         "records": split.num_records,
         "metrics": metrics.pop("model"),
         "baselines": metrics,
+        **({"interval": intervals.metrics()} if half_width else {}),
     }
 
 
@@ -142,4 +171,9 @@ def table(evaluation: dict[str, Any]) -> str:
         for row, metrics in rows.items():
             values = "".join(f"{metrics[key]:>10.4f}" for key in ("mse", "mae", "r2"))
             lines.append(f"  {row:<42}{values}")
+        if interval := scores.get("interval"):
+            lines.append(
+                f"  intervals hold {100 * interval['coverage']:.1f} % of the labels; mean width "
+                f"{interval['mean_width']:.4g}"
+            )
     return "\n".join(lines[1:])

@@ -5,6 +5,7 @@ with the batches that it would have seen.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import psutil
 import tensorflow as tf
@@ -64,10 +65,11 @@ class Split:
         """Returns (waveform, label) record by record, in the order in which they are stored."""
         return self._read(as_supervised=True)
 
-    def tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns all records at once: waveforms (records, channels, steps) and labels."""
+    def lookup(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        """Reads all records into memory; returns a function from places to (waveforms, labels)."""
         with tf.device("CPU"):
-            return self.records().batch(self.num_records).get_single_element()
+            waveforms, labels = self.records().batch(self.num_records).get_single_element()
+        return lambda places: (tf.gather(waveforms, places), tf.gather(labels, places))
 
     def examples(self) -> tf.data.Dataset:
         """Returns the same records whole: dicts of waveform, label, record_id and group."""
@@ -154,15 +156,12 @@ def _is_cached(split: Split, cache: str) -> bool:
 
 
 def _from_memory(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf.data.Dataset:
-    waveforms, labels = split.tensors()
+    gather = split.lookup()
 
     def order(epoch: tf.Tensor) -> tf.data.Dataset:
         indices = tf.range(split.num_records, dtype=tf.int64)
         shuffled = tf.random.experimental.stateless_shuffle(indices, seed=[seed, epoch])
         return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
-
-    def gather(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.gather(waveforms, indices), tf.gather(labels, indices)
 
     return _epochs(first_epoch).flat_map(order).map(gather, num_parallel_calls=2)
 

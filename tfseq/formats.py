@@ -5,8 +5,8 @@
 
 A TensorFlow Lite file labels one record at a time, (1, channels, steps) to (1, steps), with
 built-in operations alone; an ONNX file any number. Neither checks what it is fed, as the export
-does. The file is run, and written only if its labels are the export's. The converters are an extra:
-pip install 'tfseq[formats]'.
+does, nor gives intervals. The file is run, and written only if its labels are the export's. The
+converters are an extra: pip install 'tfseq[formats]'.
 """
 
 import contextlib
@@ -141,7 +141,9 @@ def _inference_graph(folder: Path) -> "tf.compat.v1.GraphDef":
         elif node.op == "EnsureShape":
             node.op = "Identity"
             del node.attr["shape"]
-    waveform, label = frozen.inputs[0].op.name, frozen.outputs[0].op.name
+    # Outputs are in the order of their names.
+    place = sorted(loaded.signatures["serving_default"].structured_outputs).index("label")
+    waveform, label = frozen.inputs[0].op.name, frozen.outputs[place].op.name
     graph = tf.compat.v1.graph_util.extract_sub_graph(graph, [label])
     for node in graph.node:
         if node.name in (waveform, label):

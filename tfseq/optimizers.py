@@ -18,6 +18,7 @@ def make(
     warmup: float = 0.0,
     weight_decay: float = 0.0,
     clip_norm: float = 0.0,
+    average: float = 0.0,
     steps: int = 1,
 ) -> keras.optimizers.Optimizer:
     """Returns an optimizer with PyTorch's constants, which the report trained with.
@@ -31,10 +32,14 @@ def make(
         warmup: Part of the steps in which a schedule rises from 0.
         weight_decay: Part of the weights that decays a step, times the learning rate.
         clip_norm: Length above which the gradient of all weights is shortened; 0 never does.
+        average: Part of the running average of the weights that a step keeps, such as 0.999; 0
+            takes none (`tfseq.averaging`).
         steps: Steps of the whole run, for a schedule.
     """
     rate = _rate(learning_rate, schedule, warmup, steps)
     common = {"weight_decay": weight_decay or None, "global_clipnorm": clip_norm or None}
+    if average:
+        common |= {"use_ema": True, "ema_momentum": average}
     if name == "sgd":
         return keras.optimizers.SGD(rate, momentum=momentum, **common)
     if name == "rmsprop":

@@ -1,9 +1,12 @@
-"""Labels waveforms from a file with an exported model.
+r"""Labels waveforms from a file with an exported model.
 
   python -m tfseq.predict --saved_model=saved_models/cnn/1 --input=x.npy --output=y.npy
+  python -m tfseq.predict --saved_model=saved_models/seqnet/2 --input=x.npy --output=y.npy \
+      --interval_output=intervals.npy
 
 The input is an array (records, channels, steps) of any real dtype, the output (records, steps)
-float32. Both are read and written in batches: they may be larger than memory.
+float32, that of the intervals, if the model has them, (records, 2, steps): their lower and upper
+ends. All are read and written in batches: they may be larger than memory.
 """
 
 from pathlib import Path
@@ -21,6 +24,9 @@ def define_flags() -> None:
     flags.DEFINE_string("saved_model", None, "Version folder of an exported model.")
     flags.DEFINE_string("input", None, ".npy file of waveforms (records, channels, steps).")
     flags.DEFINE_string("output", None, ".npy file that the labels (records, steps) go to.")
+    flags.DEFINE_string(
+        "interval_output", None, ".npy file that the intervals (records, 2, steps) go to."
+    )
     flags.DEFINE_integer("batch_size", 128, "Records at a time.", lower_bound=1)
 
 
@@ -28,7 +34,9 @@ def main() -> None:
     """Runs the command."""
     cli.require("saved_model", "input", "output")
     source, target = Path(FLAGS.input), Path(FLAGS.output)
-    record_files.require_folder(target)
+    interval_target = FLAGS.interval_output and Path(FLAGS.interval_output)
+    for path in filter(None, (target, interval_target)):
+        record_files.require_folder(path)
     waveforms = record_files.open_waveforms(source)
     cli.import_tensorflow()
     from tfseq.saved_model import SavedModel
@@ -40,10 +48,19 @@ def main() -> None:
             f"{source}: the array has shape {waveforms.shape}; the model wants "
             f"(records, {channels}, {steps})"
         )
-    record_files.label_records(
-        model.predict, waveforms, source=source, target=target, batch_size=FLAGS.batch_size
-    )
+    if interval_target and not model.has_intervals:
+        raise UserError(
+            f"--interval_output: {FLAGS.saved_model} has no intervals; tfseq.train makes them with "
+            "--config.interval.coverage"
+        )
+    files = {"source": source, "batch_size": FLAGS.batch_size}
+    record_files.label_records(model.predict, waveforms, target=target, **files)
     print(f"{len(waveforms)} records labelled: {target}")
+    if interval_target:
+        record_files.label_records(
+            model.interval, waveforms, target=interval_target, ends=True, **files
+        )
+        print(f"Their intervals: {interval_target}")
 
 
 if __name__ == "__main__":

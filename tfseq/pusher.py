@@ -6,26 +6,21 @@ next push removes.
 """
 
 import contextlib
-import dataclasses
 import fcntl
-import json
-import math
 import os
 import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfseq import infra_validator
 from tfseq.errors import UserError
-from tfseq.models import lowering
-from tfseq.serving import model_card, server_files, signatures, warmup
+from tfseq.export import Export
+from tfseq.serving import server_files, warmup
 
 # No numbers: TF Serving passes over them.
 _INCOMPLETE, _REMOVED = ".incomplete-", ".removed-"
@@ -33,48 +28,12 @@ _INCOMPLETE, _REMOVED = ".incomplete-", ".removed-"
 _WRAPPING = re.compile(r"^\{\{.*?\}\} | \[Op:\w+\]$")
 
 
-@dataclasses.dataclass(frozen=True)
-class Content:
-    """What a version holds.
-
-    Attributes:
-        model: The model.
-        texts: What goes beside it, by file name.
-        requests: The warm-up requests.
-        answers: What the model itself answers to each.
-    """
-
-    model: keras.Model
-    texts: dict[str, str]
-    requests: list[warmup.Request]
-    answers: list[dict[str, np.ndarray]]
-
-    @classmethod
-    def of(cls, model: keras.Model, documents: dict[str, Any], dataset: str | None = None) -> Self:
-        """Returns the content of a version; the arguments are those of `push`."""
-        texts = {"README.md": _card(model, documents, dataset), **_as_json(documents)}
-        batches = warmup.waveforms(model)
-        requests = warmup.requests(batches)
-        return cls(model, texts, requests, _answers(model, batches, requests))
-
-    def write(self, folder: Path) -> None:
-        """Writes it to a folder, and tries it as a server would.
-
-        Raises:
-            UserError: If what was written does not answer as the model does.
-        """
-        signatures.save(self.model, folder)
-        for name, text in self.texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        warmup.write(folder, self.model.name, self.requests)
-        infra_validator.validate(folder, self.answers)
-
-
 def push(
     model: keras.Model,
     base: Path,
     documents: dict[str, Any],
     *,
+    half_width: keras.Model | None = None,
     dataset: str | None = None,
     keep_versions: int | None = None,
 ) -> Path:
@@ -89,6 +48,7 @@ def push(
         base: The folder of this model's versions, for example saved_models/cnn.
         documents: What goes beside the model, by file name, written as JSON. The card is made of
             evaluation.json and config.json.
+        half_width: What `tfseq.intervals` fitted to the model, to be exported with it.
         dataset: The data set's full name with its version, for the card.
         keep_versions: How many versions stay, the newest; all if None.
 
@@ -98,12 +58,12 @@ def push(
     Raises:
         UserError: If it cannot be written, or does not answer as the model does.
     """
-    content = Content.of(model, documents, dataset)
+    export = Export.of(model, documents, half_width=half_width, dataset=dataset)
     try:
         base.mkdir(parents=True, exist_ok=True)
         _remove_stale(base)
         with _temporary(base) as temporary:
-            content.write(temporary)
+            export.write(temporary)
             _sync(temporary)
             sizes = warmup.batch_sizes(model.inputs[0].shape[1:])
             server_files.write(base, model.name, sizes)
@@ -126,39 +86,6 @@ def versions(base: Path) -> list[int]:
 def next_version(base: Path) -> int:
     """Returns the number after the highest version in a folder."""
     return 1 + max(versions(base), default=0)
-
-
-def _answers(
-    model: keras.Model, batches: dict[int, np.ndarray], requests: list[warmup.Request]
-) -> list[dict[str, np.ndarray]]:
-    """Returns what the model itself answers to each request."""
-    batch = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
-    network = lowering.inference(model)
-    infer = tf.function(lambda waveform: network(waveform, training=False), input_signature=[batch])
-    # Where the validator computes too: a GPU rounds in another way.
-    with tf.device("CPU:0"):
-        labels = {size: infer(batch).numpy() for size, batch in batches.items()}
-    answers = []
-    for request in requests:
-        size = len(next(iter(request.inputs.values())))
-        valid = {"valid": np.ones(size, bool)} if request.signature == "validate" else {}
-        answers.append({"label": labels[size], **valid})
-    return answers
-
-
-def _card(model: keras.Model, documents: dict[str, Any], dataset: str | None) -> str:
-    return model_card.text(
-        model.name,
-        model.inputs[0].shape[1:],
-        sum(math.prod(weight.shape) for weight in model.trainable_weights),
-        evaluation=documents.get("evaluation.json"),
-        config=documents.get("config.json"),
-        dataset=dataset,
-    )
-
-
-def _as_json(documents: dict[str, Any]) -> dict[str, str]:
-    return {name: json.dumps(content, indent=2) + "\n" for name, content in documents.items()}
 
 
 @contextlib.contextmanager

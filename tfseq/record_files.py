@@ -56,6 +56,7 @@ def label_records(
     target: Path,
     batch_size: int,
     finite: bool = True,
+    ends: bool = False,
 ) -> None:
     """Labels waveforms and writes the labels to a .npy file, which appears when it is complete.
 
@@ -66,13 +67,14 @@ def label_records(
         target: Where the labels (records, steps) float32 go; what is there is replaced.
         batch_size: Records at a time.
         finite: Whether NaN and infinity are refused.
+        ends: Whether `label` returns two ends of intervals, (batch, 2, steps), for a label.
 
     Raises:
         UserError: If a record holds NaN or infinity. What was at `target` stays.
     """
     temporary = target.with_name(f".{target.name}.incomplete")
     try:
-        _write(label, waveforms, source, temporary, batch_size, finite)
+        _write(label, waveforms, source, temporary, batch_size, finite, ends)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -85,11 +87,12 @@ def _write(
     target: Path,
     batch_size: int,
     finite: bool,
+    ends: bool,
 ) -> None:
     import numpy as np
     from tqdm import tqdm
 
-    shape = (len(waveforms), waveforms.shape[2])
+    shape = (len(waveforms), *([2] if ends else []), waveforms.shape[2])
     labels = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
     starts = range(0, len(waveforms), batch_size)
     for start in tqdm(starts, unit="batch", disable=None):

@@ -6,11 +6,11 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from tfseq import checkpoint
+from tfseq import checkpoint_files
 from tfseq.errors import UserError
 
 # What may differ between a run and its continuation.
-_CHANGEABLE = {"epochs", "early_stopping", "checkpoint", "strategy", "lowering"}
+_CHANGEABLE = {"epochs", "early_stopping", "checkpoint", "strategy", "lowering", "interval"}
 _NAME = "config.json"
 
 
@@ -28,11 +28,8 @@ def refuse_other(config: ConfigDict, workdir: Path) -> None:
         UserError: If a setting differs that shapes what is learned; the message names it.
     """
     path = workdir / _NAME
-    if checkpoint.last(workdir / "checkpoints") and path.is_file():
+    if checkpoint_files.exist(workdir / "checkpoints") and path.is_file():
         before, now = json.loads(path.read_text(encoding="utf-8")), _settings(config)
-        # A former version may have had other groups of settings.
-        shared = before.keys() & now.keys()
-        before, now = ({key: each[key] for key in shared} for each in (before, now))
         # A schedule was laid over the epochs that the run began with.
         scheduled = config.optimizer.schedule != "constant"
         changeable = _CHANGEABLE - ({"epochs"} if scheduled else set())
@@ -53,8 +50,9 @@ def _differences(
     if not (isinstance(before, dict) and isinstance(now, dict)):
         return {} if before == now else {key: (before, now)}
     found = {}
-    for name in {**before, **now}:
+    # What only one of them has, a former version did not have.
+    for name in before.keys() & now.keys():
         path = f"{key}.{name}".lstrip(".")
         if path not in changeable:
-            found.update(_differences(before.get(name), now.get(name), changeable, path))
+            found.update(_differences(before[name], now[name], changeable, path))
     return found

@@ -20,6 +20,7 @@ class SavedModel:
     Attributes:
         waveform_shape: (channels, steps) of its input.
         config: The settings that it was trained with; empty if they are not beside it.
+        has_intervals: Whether it answers `interval` beside `label`.
 
     Raises:
         UserError: If there is no model in the folder, or it is not one of tfseq's.
@@ -39,6 +40,7 @@ class SavedModel:
                 "serving_default(waveform) -> label that this TensorFlow can load"
             ) from error
         self.waveform_shape: tuple[int, int] = tuple(waveform.shape[1:])
+        self.has_intervals = "interval" in self._serve.structured_outputs
         config = folder / "config.json"
         self.config: dict[str, Any] = json.loads(config.read_text()) if config.is_file() else {}
 
@@ -48,8 +50,24 @@ class SavedModel:
         Raises:
             UserError: If the model refuses them, such as for NaN.
         """
+        return self._outputs(waveform)["label"].numpy()
+
+    def interval(self, waveform: np.ndarray) -> np.ndarray:
+        """Returns the lower and upper ends of the labels' intervals, (batch, 2, steps) float32.
+
+        Raises:
+            UserError: If the model refuses the waveforms, such as for NaN.
+        """
+        return self._outputs(waveform)["interval"].numpy()
+
+    def half_width(self, waveform: np.ndarray) -> np.ndarray:
+        """Returns half the widths of the intervals, (batch, steps)."""
+        low, high = np.moveaxis(self.interval(waveform), 1, 0)
+        return (high - low) / 2
+
+    def _outputs(self, waveform: np.ndarray) -> dict[str, tf.Tensor]:
         try:
-            return self._serve(waveform=tf.constant(waveform))["label"].numpy()
+            return self._serve(waveform=tf.constant(waveform))
         except tf.errors.InvalidArgumentError as error:
             refusal = re.search(r"assertion failed: \[(.*)\]", error.message)
             raise UserError(refusal[1] if refusal else error.message) from error

@@ -21,7 +21,10 @@ from ml_collections import ConfigDict
 from tfseq import cli, config_flags
 
 if TYPE_CHECKING:
+    import keras
+
     from tfseq import trainer
+    from tfseq.example_gen import Split
 
 FLAGS = flags.FLAGS
 
@@ -53,7 +56,7 @@ def main() -> None:
     cli.require_writable("--export_dir", Path(FLAGS.export_dir, config.model.name))
 
     cli.import_tensorflow()
-    from tfseq import checkpoint, datasets, evaluator, trainer
+    from tfseq import checkpoint, datasets, evaluator, intervals, trainer
     from tfseq.example_gen import Split
 
     settings = config.dataset.to_dict()
@@ -70,12 +73,25 @@ def main() -> None:
     except checkpoint.Interrupted:
         print(f"\nStopped. The run is saved in {workdir}; the same command goes on from there.")
         raise SystemExit(130) from None
-    splits = evaluator.evaluate(evaluator.predictor(result.model), training, scored)
-    _finish(config, workdir, builder.info.full_name, result, splits)
+    half_width = intervals.of_run(
+        config, result.model, result.best_epoch, training, validation, workdir
+    )
+    splits = evaluator.evaluate(
+        evaluator.predictor(result.model),
+        training,
+        scored,
+        half_width=evaluator.predictor(half_width) if half_width else None,
+    )
+    _finish(config, workdir, builder.info.full_name, result, half_width, splits)
 
 
 def _finish(
-    config: ConfigDict, workdir: Path, dataset: str, result: "trainer.Result", splits: dict
+    config: ConfigDict,
+    workdir: Path,
+    dataset: str,
+    result: "trainer.Result",
+    half_width: "keras.Model | None",
+    splits: dict,
 ) -> None:
     """Exports the model, unless this run already has, and says how good it is."""
     from tfseq import evaluator, pusher
@@ -94,6 +110,7 @@ def _finish(
                 result.model,
                 Path(FLAGS.export_dir, config.model.name),
                 documents,
+                half_width=half_width,
                 dataset=dataset,
                 keep_versions=FLAGS.keep_versions,
             )

@@ -12,8 +12,18 @@ import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from tfseq import checkpoint, history, models, optimizers, run_config, transform
+from tfseq import (
+    averaging,
+    checkpoint,
+    checkpoint_files,
+    history,
+    models,
+    optimizers,
+    run_config,
+    transform,
+)
 from tfseq.augmentation import Augmentation
+from tfseq.checkpoint_files import Position
 from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches, training_batches
 from tfseq.models import lowering
@@ -63,21 +73,21 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
     keras.utils.set_random_seed(config.seed)
     strategy = make_strategy(config.strategy)
     with _precision(config.precision), strategy.scope():
-        path = checkpoint.last(folder)
-        if path:
-            model, position, metrics = checkpoint.restore(path)
+        restored = checkpoint_files.restore(folder)
+        if restored:
+            model, position, metrics = restored.model, restored.position, restored.metrics
         else:
             scaling = _fitted_scaling(config, training)
             steps = training.num_batches(config.batch_size)
             model = new_model(config, training.waveform_shape, scaling, steps_per_epoch=steps)
-            position, metrics = checkpoint.Position(), None
+            position, metrics = Position(), None
         fitted = to_fit(model, config, training.num_records, strategy)
         run_config.write(config, workdir)
         print(_summary(model, training, validation, strategy))
         done = position.epoch >= config.epochs or _out_of_patience(config, position)
-        if path:
+        if restored:
             step = f" and {position.step} steps" if position.step else ""
-            print(f"Continuing from {path}: {position.epoch} epochs{step} are done.")
+            print(f"Continuing from {restored.path}: {position.epoch} epochs{step} are done.")
         if not done:
             saver = checkpoint.Checkpoint(
                 folder,
@@ -89,8 +99,8 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
                 metrics=metrics,
             )
             _fit(fitted, saver, config, augmentation, training, validation, workdir / "logs")
-        if position.best_epoch != position.epoch:
-            model.load_weights(checkpoint.best(folder))
+        if position.best_epoch != position.epoch or averaging.is_used(model.optimizer):
+            checkpoint_files.load_best(model, folder)
     return Result(model, position.best_epoch, position.epoch, trained=not done)
 
 
@@ -190,6 +200,7 @@ def to_fit(
         raise UserError(
             "--config.lowering: always needs one replica and --config.precision=float32"
         )
+    averaging.leave_to_callbacks(model.optimizer)
     on_cpu = not tf.config.list_logical_devices("GPU")
     if replicas == 1 and on_cpu:
         optimizers.fuse(model.optimizer)
@@ -220,6 +231,7 @@ def _fit(
         keras.callbacks.CSVLogger(logs / "history.csv", append=True),
         # Comes after the logs: what it says is done has been logged.
         saver,
+        averaging.MeasureAverages(),
     ]
     if not on_terminal:
         callbacks.append(history.EpochLine(config.epochs))
@@ -250,7 +262,7 @@ def _fit(
         saver.release()
 
 
-def _out_of_patience(config: ConfigDict, position: checkpoint.Position) -> bool:
+def _out_of_patience(config: ConfigDict, position: Position) -> bool:
     patience = config.early_stopping.patience
     return bool(patience) and position.epochs_without_gain >= patience
 

@@ -76,14 +76,14 @@ def features(
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
     """Returns what a model is trained on; TFX's Transform calls this.
 
-    The waveform stays as it is: what happens to it is part of the model (`features`), fitted to the
-    training records.
+    Nothing changes but how the records are stored: what happens to a waveform is part of the model
+    (`features`), fitted to the training records.
 
     Args:
         inputs: Features of some records by name: waveform (records, channels, steps), label
-            (records, steps), record_id and group.
+            (records, steps), record_id and group (records,).
     """
-    return {name: inputs[name] for name in ("waveform", "label")}
+    return dict(inputs)
 
 
 @keras.saving.register_keras_serializable(package="tfseq")

@@ -1,6 +1,7 @@
 """What studies cost: trials, epochs, and the time that they take."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from tfseq.tuning import plans, results
 from tfseq.tuning.options import Options
@@ -42,6 +43,26 @@ def _seconds(study: Study, planned: Sequence[Plan], given: Options) -> tuple[flo
         begin, epoch = _MEASURED_HERE[plan.config.model.name]
         seconds += begin + epoch * plan.config.epochs
     return seconds, "on 2 cores, full width, 3000 records"
+
+
+def progress(planned: Sequence[Plan]) -> Callable[[str, float], None]:
+    """Returns a function that prints a line for each trial that has been run.
+
+    It is given what came of the trial and its seconds, and adds how many of all that are planned
+    have been run and when the rest will have been.
+    """
+    start, waiting = time.perf_counter(), len(plans.missing(planned))
+
+    def say(outcome: str, seconds: float) -> None:
+        left = len(plans.missing(planned))
+        each = (time.perf_counter() - start) / max(1, waiting - left)
+        print(
+            f"[{len(planned) - left}/{len(planned)}] {outcome} ({seconds:.1f} s; "
+            f"{duration(each * left)} to go)",
+            flush=True,
+        )
+
+    return say
 
 
 def duration(seconds: float) -> str:

@@ -26,5 +26,5 @@ def check_environment() -> None:
     if missing and len(missing) < len(names):
         raise UserError(
             f"{missing[0]} is not set: a distributed search needs {', '.join(names)} in every "
-            "process"
+            "process; see docs/tuning.md"
         )

@@ -1,6 +1,7 @@
 """The words of the report on the claims that are the same in Markdown and in HTML."""
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 
 from tfseq.tuning import costs, studies, verdicts
@@ -41,11 +42,26 @@ class Document:
 
     Attributes:
         findings: In the order of the studies.
-        commands: How the results are computed.
     """
 
     findings: Sequence[Finding]
-    commands: Sequence[str]
+
+    def commands(self) -> list[str]:
+        """Returns the commands that compute the results and write the report."""
+        searches: dict[str, list[str]] = {}
+        for each in self.findings:
+            given = {"--dataset": each.dataset, **each.flags}
+            if each.dataset != "simulated_emg":
+                given["--manual_dir"] = "its raw files"
+            flags = [f"{flag}={value}" for flag, value in given.items() if value is not None]
+            searches.setdefault(shlex.join(flags), []).append(each.study.name)
+        return [
+            *(
+                f"python -m tfseq.tuning.search {_chosen(names)} {flags}"
+                for flags, names in searches.items()
+            ),
+            "python -m tfseq.tuning.report",
+        ]
 
     @property
     def datasets(self) -> list[str]:
@@ -82,3 +98,16 @@ class Document:
                 "training in all."
             )
         return lines
+
+
+def _chosen(names: Sequence[str]) -> str:
+    """Returns the flag that chooses some studies, in few words."""
+    known = [study.name for study in studies.ALL]
+    if set(known) <= set(names):
+        return "--all"
+    patterns = []
+    for model in dict.fromkeys(name.partition("/")[0] for name in names):
+        of_model = [name for name in known if name.startswith(f"{model}/")]
+        whole = set(of_model) <= set(names)
+        patterns += [f"{model}/*"] if whole else [name for name in names if name in of_model]
+    return shlex.join([f"--study={','.join(patterns)}"])

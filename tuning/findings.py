@@ -38,6 +38,7 @@ class Finding:
         table: Rows of text under `HEADER`.
         figure: The losses.
         seconds: What the trials took.
+        flags: The flags of the search that the trials share.
     """
 
     study: Study
@@ -48,6 +49,7 @@ class Finding:
     table: tuple[tuple[str, ...], ...]
     figure: Figure
     seconds: float
+    flags: Mapping[str, Any]
 
     @property
     def slug(self) -> str:
@@ -90,6 +92,7 @@ def _finding(
         table=tuple(_table(study, rows, verdict)),
         figure=_figure(study, rows, f"{dataset}, width {width:g}", shared),
         seconds=sum(row["seconds"] for row in rows),
+        flags={"--seeds": len({row["seed"] for row in rows}), **shared},
     )
 
 

@@ -18,12 +18,12 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 from tensorboard.plugins.hparams import api as hparams
 
-from tfseq import evaluator, trainer, transform
+from tfseq import averaging, evaluator, trainer, transform
 from tfseq.augmentation import Augmentation
 from tfseq.example_gen import evaluation_batches, training_batches
 from tfseq.tuning import results
 from tfseq.tuning.plans import Plan
-from tfseq.tuning.records import Data, Records, levels
+from tfseq.tuning.records import Data, Records, levels, mean_label_errors
 
 _PACKAGES = ("tfseq", "tensorflow", "keras", "keras-tuner")
 
@@ -104,7 +104,8 @@ class TrialModel(keras_tuner.HyperModel):
             **{name: _finite(values) for name, values in history.items()},
         }
         if plan.held_out and not row["diverged"]:
-            row["record_losses"] = _record_losses(model, plan.config.loss, validation)
+            with averaging.averages(model.optimizer):
+                row |= _by_record(plan, model, training, validation)
         return self._record(plan, row)
 
     def failed(self, hp: keras_tuner.HyperParameters, reason: str) -> dict[str, Any]:
@@ -127,6 +128,7 @@ class TrialModel(keras_tuner.HyperModel):
         # What a kill has left of a trial would be drawn beside it.
         shutil.rmtree(logs, ignore_errors=True)
         callbacks = [
+            averaging.MeasureAverages(),
             _StopAtNonFinite(),
             keras.callbacks.TensorBoard(logs, write_graph=False),
             hparams.KerasCallback(logs, _shown(plan.key), trial_id=plan.title),
@@ -194,7 +196,8 @@ class _KeepBest(keras.callbacks.Callback):
             self._best = logs["val_loss"]
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._path.with_name(f".{self._path.name}")
-            self._saved.save(temporary)
+            with averaging.averages(self._saved.optimizer):
+                self._saved.save(temporary)
             temporary.replace(self._path)
 
 
@@ -214,6 +217,26 @@ def _shown(key: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a key as TensorBoard's HParams can show it."""
     plain = (bool, int, float, str)
     return {name: each if isinstance(each, plain) else str(each) for name, each in key.items()}
+
+
+def _by_record(
+    plan: Plan, model: keras.Model, training: Records, measured: Records
+) -> dict[str, list[Any]]:
+    """Returns what the row says of each record that was held out."""
+    if isinstance(plan.held_out, int):
+        return {"record_losses": _record_losses(model, plan.config.loss, measured)}
+    columns = {
+        "record_id": measured.ids.tolist(),
+        "group": measured.groups.tolist(),
+        "mse": _record_losses(model, "mse", measured),
+        "mean_label_mse": mean_label_errors(training, measured).tolist(),
+    }
+    return {
+        "records": [
+            dict(zip(columns, values, strict=True))
+            for values in zip(*columns.values(), strict=True)
+        ]
+    }
 
 
 def _record_losses(model: keras.Model, loss: str, measured: Records) -> list[float]:

@@ -32,7 +32,7 @@ def write(report: Document, path: Path, figures: Path) -> None:
 
 def _text(report: Document, figures: str) -> str:
     parts = [f"# {document.TITLE}", *document.INTRODUCTION]
-    parts.append("\n".join(f"    {command}" for command in report.commands))
+    parts.append("\n".join(f"    {command}" for command in report.commands()))
     parts += report.counts()
     parts.append(_table(("claim", *report.datasets), _summary(report)))
     for study in studies.ALL:

@@ -39,7 +39,8 @@ th { font-weight: 600; background: #f6f6f6; }
 .numbers td { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .claims { width: 100%; }
 img { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
-pre { overflow-x: auto; padding: .6rem; background: #f6f6f6; font-size: .85rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .6rem; background: #f6f6f6;
+  font-size: .85rem; }
 .word { padding: .1rem .5rem; border-radius: 1rem; font-size: .8rem; font-weight: 600;
   white-space: nowrap; display: inline-block; }
 .yes { background: #d8efdc; color: #14532d; }
@@ -76,7 +77,7 @@ def _page(report: Document) -> str:
         f"<title>{escape(document.TITLE)}</title>\n<style>{_STYLE}</style>",
         f"<h1>{escape(document.TITLE)}</h1>",
         *[f"<p>{escape(text)}</p>" for text in document.INTRODUCTION],
-        f"<pre>{escape(chr(10).join(report.commands))}</pre>",
+        f"<pre>{escape(chr(10).join(report.commands()))}</pre>",
         *[f"<p>{escape(text)}</p>" for text in report.counts()],
         _summary(report),
     ]

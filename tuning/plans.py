@@ -23,7 +23,8 @@ class Plan:
         title: A name for files, made of the key.
         config: All settings, the seed among them.
         facts: What the row says besides.
-        held_out: Records of the training split to test on; None takes the validation split.
+        held_out: How many records of the training split to test on, or the groups of both splits;
+            None takes the validation split. The row has the errors of each such record.
         may_fail: Whether it differs from other trials in what may not fit data or machine. If what
             all share does not fit, that is the user's mistake and no result.
     """
@@ -33,7 +34,7 @@ class Plan:
     title: str
     config: ConfigDict
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    held_out: int | None = None
+    held_out: int | Sequence[str] | None = None
     may_fail: bool = True
 
     def recorded(self) -> dict[str, Any] | None:

@@ -2,12 +2,13 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from ml_collections import ConfigDict
 
 from tfseq import datasets
 from tfseq.errors import UserError
@@ -18,19 +19,34 @@ from tfseq.example_gen import Split
 class Records(Split):
     """A split, or some records of one, in memory.
 
+    TensorFlow never lets go what a pipeline of records was made of. So all pipelines of all trials
+    are made of the same tensors, and the records of one are places in them.
+
     Attributes:
-        waveforms: (records, channels, steps) float32.
-        labels: (records, steps) float32.
+        held: All (waveforms, labels): (held, channels, steps) and (held, steps) float32.
+        places: (records,) where these records are among them.
+        ids: (records,) the record_id of each.
+        groups: (records,) the group of each, such as the subject.
     """
 
-    waveforms: tf.Tensor
-    labels: tf.Tensor
+    held: tuple[tf.Tensor, tf.Tensor]
+    places: np.ndarray
+    ids: np.ndarray
+    groups: np.ndarray
 
     @classmethod
     def read(cls, split: Split) -> "Records":
         """Reads a split from disk."""
-        waveforms, labels = split.tensors()
-        return cls(split.builder, split.name, waveforms=waveforms, labels=labels)
+        with tf.device("CPU"):
+            examples = split.examples().batch(split.num_records).get_single_element()
+        return cls(
+            split.builder,
+            split.name,
+            held=(examples["waveform"], examples["label"]),
+            places=np.arange(split.num_records),
+            ids=_texts(examples["record_id"]),
+            groups=_texts(examples["group"]),
+        )
 
     def __post_init__(self) -> None:
         """Asks nothing of the builder: the split was there to be read."""
@@ -38,27 +54,60 @@ class Records(Split):
     @property
     def num_records(self) -> int:
         """How many records there are."""
-        return len(self.labels)
+        return len(self.places)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(records, steps) float32."""
+        return self.held[1].numpy()[self.places]
 
     @property
     def waveform_shape(self) -> tuple[int, int]:
         """(channels, steps) of a waveform."""
-        return tuple(self.waveforms.shape[1:])
+        return tuple(self.held[0].shape[1:])
 
     def records(self) -> tf.data.Dataset:
         """Returns (waveform, label) record by record."""
-        with tf.device("CPU"):
-            return tf.data.Dataset.from_tensor_slices((self.waveforms, self.labels))
+        return tf.data.Dataset.range(self.num_records).map(self.lookup())
 
-    def tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the records without a copy: TensorFlow never lets those of a pipeline go."""
-        return self.waveforms, self.labels
-
-    def take(self, places: Sequence[int]) -> "Records":
-        """Returns the records at some places."""
+    def lookup(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        """Returns a function from places among these records to (waveforms, labels)."""
+        waveforms, labels = self.held
         with tf.device("CPU"):
-            waveforms, labels = (tf.gather(each, places) for each in (self.waveforms, self.labels))
-        return dataclasses.replace(self, waveforms=waveforms, labels=labels)
+            places = tf.constant(self.places)
+
+        def gather(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            held = tf.gather(places, chosen)
+            return tf.gather(waveforms, held), tf.gather(labels, held)
+
+        return gather
+
+    def take(self, chosen: Sequence[int]) -> "Records":
+        """Returns some of these records."""
+        return dataclasses.replace(
+            self,
+            places=self.places[chosen],
+            ids=self.ids[chosen],
+            groups=self.groups[chosen],
+        )
+
+    def joined_with(self, other: "Records") -> "Records":
+        """Returns these records and then those of another split."""
+        with tf.device("CPU"):
+            waveforms, labels = (
+                tf.concat(pair, 0) for pair in zip(self.held, other.held, strict=True)
+            )
+        return dataclasses.replace(
+            self,
+            held=(waveforms, labels),
+            places=np.concatenate([self.places, len(self.held[0]) + other.places]),
+            ids=np.concatenate([self.ids, other.ids]),
+            groups=np.concatenate([self.groups, other.groups]),
+        )
+
+
+def _texts(values: tf.Tensor) -> np.ndarray:
+    return np.array([value.decode() for value in values.numpy()])
 
 
 class Data:
@@ -86,7 +135,13 @@ class Data:
         self._folders = {"data_dir": data_dir, "manual_dir": manual_dir}
 
     @classmethod
-    def of(cls, training: Split, validation: Split) -> "Data":
+    def of(cls, config: ConfigDict, **folders: str | Path | None) -> "Data":
+        """Returns the records that settings name; `folders` are those of the constructor."""
+        splits = config.data.train_split, config.data.validation_split
+        return cls(config.dataset.to_dict(), *splits, **folders)
+
+    @classmethod
+    def of_splits(cls, training: Split, validation: Split) -> "Data":
         """Returns the records of two splits that are there."""
         data = cls({}, training.name, validation.name)
         data.whole = Records.read(training), Records.read(validation)
@@ -103,19 +158,39 @@ class Data:
         training, validation = (Records.read(Split(builder, name)) for name in self._splits)
         return training, validation
 
-    def divided(self, held_out: int | None, seed: int) -> tuple[Records, Records]:
+    @functools.cached_property
+    def joined(self) -> Records:
+        """The training records and then the validation records.
+
+        Raises:
+            UserError: If the two splits share records.
+        """
+        training, validation = self.whole
+        shared = np.intersect1d(training.ids, validation.ids)
+        if shared.size:
+            raise UserError(
+                f"--config.data.train_split={self._splits[0]} and --config.data.validation_split="
+                f"{self._splits[1]} share {shared.size} records, such as {shared[0]}"
+            )
+        return training.joined_with(validation)
+
+    def divided(self, held_out: int | Sequence[str] | None, seed: int) -> tuple[Records, Records]:
         """Returns the records to learn from and those to measure on.
 
         Args:
-            held_out: Records of the training split to hold out; None takes the validation split.
-            seed: Which ones. Those of a smaller number are among those of a larger.
-
+            held_out: How many records of the training split to measure on, or the groups of both
+                splits whose records to measure on; the others are learned from. None takes the
+                splits as they are.
+            seed: Which records, of a number. Those of a smaller one are among those of a larger.
         """
         training, validation = self.whole
         if held_out is None:
             return training, validation
-        order = np.random.default_rng(seed).permutation(training.num_records)
-        return training.take(np.sort(order[held_out:])), training.take(order[:held_out])
+        if isinstance(held_out, int):
+            order = np.random.default_rng(seed).permutation(training.num_records)
+            return training.take(np.sort(order[held_out:])), training.take(order[:held_out])
+        inside = np.isin(self.joined.groups, held_out)
+        return self.joined.take(np.flatnonzero(~inside)), self.joined.take(np.flatnonzero(inside))
 
     def check(self, held_out: int) -> None:
         """Refuses to hold out all records, or more.
@@ -133,6 +208,12 @@ class Data:
 
 def levels(training: Records, measured: Records) -> dict[str, float]:
     """Returns the mean squared error of "zero" and of the "mean" training label on some records."""
-    labels = measured.labels.numpy().astype(np.float64)
-    mean = training.labels.numpy().mean(dtype=np.float64)
-    return {"zero": float(np.square(labels).mean()), "mean": float(np.square(labels - mean).mean())}
+    labels = measured.labels.astype(np.float64)
+    mean = mean_label_errors(training, measured).mean()
+    return {"zero": float(np.square(labels).mean()), "mean": float(mean)}
+
+
+def mean_label_errors(training: Records, measured: Records) -> np.ndarray:
+    """Returns (records,) the mean squared error of the mean training label on each record."""
+    mean = training.labels.mean(dtype=np.float64)
+    return np.square(measured.labels.astype(np.float64) - mean).mean(axis=1)

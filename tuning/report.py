@@ -42,8 +42,7 @@ def main() -> None:
     found = findings.collect(studies.ALL, workdir)
     if not found:
         raise UserError(f"--workdir: there are no results in {workdir}; see tfseq.tuning.search")
-    commands = ("python -m tfseq.tuning.search --all", "python -m tfseq.tuning.report")
-    written = document.Document(found, commands)
+    written = document.Document(found)
     markdown.write(written, markdown_path, Path(FLAGS.figures))
     page.write(written, page_path)
     print("\n".join(written.counts()))

@@ -1,6 +1,5 @@
 """Runs studies: lets Keras Tuner go through their trials, and says how far it is."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -44,7 +43,8 @@ def run(
         if study not in waiting:
             print(f"{study.name}: all {len(planned[study.name])} trials have been run.")
     if waiting:
-        data = _data(planned[waiting[0].name][0], given)
+        folders = {"data_dir": given.data_dir, "manual_dir": given.manual_dir}
+        data = Data.of(planned[waiting[0].name][0].config, **folders)
         if distribution.is_chief():
             print("The chief hands out trials and ends when its workers have run them.", flush=True)
         else:
@@ -58,16 +58,6 @@ def run(
             oracle = _oracle(group, given, tuner, max_trials)
             tuners.search(oracle, model, _score(studies), worst, _progress(group, given))
     print(f"Results: {given.workdir / given.dataset}")
-
-
-def _data(plan: Plan, given: Options) -> Data:
-    return Data(
-        plan.config.dataset.to_dict(),
-        plan.config.data.train_split,
-        plan.config.data.validation_split,
-        data_dir=given.data_dir,
-        manual_dir=given.manual_dir,
-    )
 
 
 def _oracle(
@@ -114,21 +104,14 @@ def _progress(studies: Sequence[Study], given: Options) -> Callable[[Plan, dict[
     """Returns a function that prints a line a trial."""
     metrics = {study.name: study.metric for study in studies}
     planned = [plan for study in studies for plan in plans.of(study, given)]
-    start, waiting = time.perf_counter(), len(plans.missing(planned))
+    say = costs.progress(planned)
 
     def report(plan: Plan, row: dict[str, Any]) -> None:
-        left = len(plans.missing(planned))
-        seconds = (time.perf_counter() - start) / max(1, waiting - left)
         metric = metrics[row["study"]]
         outcome = f"diverged: {row['diverged']}"
         if not row["diverged"]:
             outcome = f"{metric} {measure(row, metric):.4g}"
         part = "" if row["complete"] else f" after {row['epochs']} epochs"
-        print(
-            f"[{len(planned) - left}/{len(planned)}] {row['study']}: {row['arm']}, seed "
-            f"{row['seed']}: {outcome}{part} ({row['seconds']:.1f} s; "
-            f"{costs.duration(seconds * left)} to go)",
-            flush=True,
-        )
+        say(f"{row['study']}: {row['arm']}, seed {row['seed']}: {outcome}{part}", row["seconds"])
 
     return report

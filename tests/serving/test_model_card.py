@@ -15,6 +15,7 @@ SPLITS = {
             "zero": {"mse": 5.0, "mae": 2.0, "r2": -3.0},
             "linear": {"mse": 0.125, "mae": 0.3, "r2": 0.9},
         },
+        "interval": {"coverage": 0.7915, "mean_width": 0.25},
     }
 }
 EVALUATION = {
@@ -55,6 +56,7 @@ def card():
         "- Data set: `simulated_emg/default/1.0.0`",
         "- Splits: `train[:90%]` to learn from, `train[90%:]` to choose the epoch",
         "- Seed: 7",
+        "lower and upper ends, holds 79.1 % of these labels; the mean width is 0.25.",
         "- `model.filters`: [2, 3, 4]",
         "- `optimizer.learning_rate`: 0.001",
         "- `batch_size`: 128",

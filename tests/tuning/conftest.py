@@ -1,4 +1,4 @@
-"""What the tests of the studies share: results of small searches."""
+"""What the tests of the studies share: results of small searches, records of three subjects."""
 
 import command
 import pytest
@@ -40,3 +40,33 @@ def searched(options):
     chosen = study.find(studies.ALL, ["cnn/regularization", "mlp/dropout"])
     running.run([*chosen, sizes.sample_size("mlp", (5, 10, 20))], given)
     return given
+
+
+@pytest.fixture(scope="session")
+def subjects(data_dir):
+    """The builder of three subjects' records, which overlap: 11 of 9A, 6 of 4N and 6 of 1N+2N."""
+    from tfseq import datasets
+    from tfseq.datasets.emg_lower_limb import make_dummy_data
+
+    return datasets.load(
+        "emg_lower_limb", data_dir=data_dir, manual_dir=make_dummy_data.FOLDER, stride=100
+    )
+
+
+@pytest.fixture(scope="session")
+def subject_flags(subjects, data_dir):
+    """The flags that name them."""
+    settings = ("--dataset=emg_lower_limb", "--config.dataset.stride=100")
+    return (*settings, f"--data_dir={data_dir}")
+
+
+@pytest.fixture
+def config(subjects):
+    """Small settings of a training on them."""
+    from tfseq import configs
+
+    small = configs.get("cnn")
+    small.dataset.name = "emg_lower_limb"
+    small.dataset.stride = 100
+    small.epochs = 2
+    return small

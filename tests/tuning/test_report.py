@@ -1,5 +1,6 @@
 """The report on the claims, written from the results of real searches."""
 
+import html
 import html.parser
 import re
 
@@ -60,6 +61,17 @@ def test_a_sample_size_study_has_the_sizes_that_were_run(markdown):
         "| 10",
         "| 20",
     ]
+
+
+def test_both_pages_say_the_commands(markdown, page):
+    search = (
+        "python -m tfseq.tuning.search --study=mlp/dropout,mlp/sample-size,cnn/regularization "
+        "--dataset=simulated_emg --seeds=2 --epochs=2 --width_fraction=0.005 "
+        "--config.dataset.train_records=50"
+    )
+    for text in (markdown, html.unescape(page)):
+        assert search in text
+        assert "python -m tfseq.tuning.report" in text
 
 
 def test_a_study_that_was_not_run_says_so(markdown, page):

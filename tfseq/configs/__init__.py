@@ -79,6 +79,7 @@ def check(config: ConfigDict) -> None:
         "epochs": (config.epochs, 1),
         "batch_size": (config.batch_size, 1),
         "seed": (config.seed, 0),
+        "interval.epochs": (config.interval.epochs, 1),
         "early_stopping.patience": (config.early_stopping.patience, 0),
         "checkpoint.every_steps": (config.checkpoint.every_steps, 0),
         "optimizer.weight_decay": (config.optimizer.weight_decay, 0),
@@ -94,6 +95,12 @@ def check(config: ConfigDict) -> None:
             raise UserError(
                 f"--config.optimizer.{key}: expected a number from 0 to 1, "
                 f"got {config.optimizer[key]}"
+            )
+    for group, key in (("optimizer", "average"), ("interval", "coverage")):
+        if not 0 <= config[group][key] < 1:
+            raise UserError(
+                f"--config.{group}.{key}: expected a number from 0 to below 1, "
+                f"got {config[group][key]}"
             )
     if not config.optimizer.learning_rate > 0:
         raise UserError(

@@ -25,6 +25,9 @@ def get_config() -> ConfigDict:
                 "weight_decay": 0.0,
                 # Gradients longer than this are shortened to it; 0 never.
                 "clip_norm": 0.0,
+                # Of the weights, a running average that keeps so much a step is measured and
+                # exported; 0 takes the weights themselves.
+                "average": 0.0,
             },
             # One of mse, mae, huber. The report does not name its loss: see docs/models.md.
             "loss": "mse",
@@ -56,6 +59,9 @@ def get_config() -> ConfigDict:
             "transform": {"standardize": False, "views": ("waveform",)},
             # Training records only, see tfseq.augmentation; 0 does nothing.
             "augmentation": {"gain": 0.0, "noise": 0.0, "drop_channel": 0.0, "shift": 0},
+            # Intervals around the labels, see tfseq.intervals: the part of the labels that they are
+            # to hold, such as 0.8 (0: no intervals), and the epochs to learn their widths in.
+            "interval": {"coverage": 0.0, "epochs": 5},
             # auto: mirrored on several GPUs, else one_device.
             "strategy": "auto",
             # float32, mixed_bfloat16 or mixed_float16.

@@ -96,10 +96,10 @@ def load_model(run: Run, waveform_shape: tuple[int, int]) -> Predictor:
     """
     import keras
 
-    from tfseq import checkpoint, evaluator
+    from tfseq import checkpoint_files, evaluator
     from tfseq.saved_model import SavedModel
 
-    path = checkpoint.best(run.workdir / "checkpoints")
+    path = checkpoint_files.best(run.workdir / "checkpoints")
     export = run.evaluation.get("export")
     if path.is_file():
         try:

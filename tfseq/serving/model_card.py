@@ -86,6 +86,13 @@ def _scores(name: str, evaluation: dict[str, Any]) -> str:
         for title, metrics in rows.items():
             values = (f"{metrics[key]:.4f}" for key in _METRICS)
             lines.append(f"| {title} | {' | '.join(values)} |")
+        if interval := scores.get("interval"):
+            lines += [
+                "",
+                "Its second output `interval` (records, 2, steps), lower and upper ends, holds "
+                f"{100 * interval['coverage']:.1f} % of these labels; the mean width is "
+                f"{interval['mean_width']:.4g}.",
+            ]
         tables.append("\n".join(lines))
     return "\n\n".join(tables)
 

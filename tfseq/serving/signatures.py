@@ -2,7 +2,8 @@
 
 `serving_default`: `waveform` (records, channels, steps) float32 to `label` (records, steps)
 float32. `serving_examples`: `examples` (records,) strings to `label`. `validate`: `waveform` to
-`label` and `valid` (records,) bool.
+`label` and `valid` (records,) bool. With a model of half widths (`tfseq.intervals`) all of them
+answer `interval` (records, 2, steps) float32 too: the lower and the upper ends.
 
 What is not as expected ends in InvalidArgument, which says what was expected and what came. NaN and
 infinity do too, but for `validate`: it answers every record, and says which answers mean something.
@@ -26,7 +27,8 @@ from tfseq import schema
 from tfseq.models import lowering
 
 Range = tuple[float, float]
-_Network = Callable[[tf.Tensor], tf.Tensor]
+_Outputs = dict[str, tf.Tensor]
+_Network = Callable[[tf.Tensor], _Outputs]
 
 
 def waveform_range() -> Range:
@@ -45,37 +47,44 @@ def example(waveform: np.ndarray) -> bytes:
     return tf.train.Example(features=features).SerializeToString()
 
 
-def save(model: keras.Model, folder: Path, *, within: Range | None = None) -> None:
+def save(
+    model: keras.Model,
+    folder: Path,
+    *,
+    half_width: keras.Model | None = None,
+    within: Range | None = None,
+) -> None:
     """Writes a model as a SavedModel, each weight once.
 
     Args:
         model: Maps `waveform` (batch, channels, steps) to labels (batch, steps).
         folder: Where it goes.
+        half_width: Maps the same to half the widths of the intervals around the labels.
         within: The lowest and the highest value of a valid waveform; None is the schema's.
     """
     module = tf.Module()
     # The variables beneath Keras's: saving the model itself would store every weight twice.
-    module.variables_served = [variable.value for variable in model.variables]
-    tf.saved_model.save(
-        module, str(folder), signatures=_signatures(model, within or waveform_range())
-    )
-
-
-def _signatures(model: keras.Model, within: Range) -> dict[str, Callable]:
+    kept = [model] if half_width is None else [model, half_width]
+    module.variables_served = [each.value for served in kept for each in served.variables]
     shape = tuple(model.inputs[0].shape[1:])
-    network = _network(model, shape[1])
+    network = _network(model, half_width, shape[1])
+    served = _signatures(network, shape, within or waveform_range())
+    tf.saved_model.save(module, str(folder), signatures=served)
+
+
+def _signatures(network: _Network, shape: tuple[int, int], within: Range) -> dict[str, Callable]:
     waveforms = tf.TensorSpec((None, *shape), tf.float32, name="waveform")
 
     @tf.function(input_signature=[waveforms])
-    def serve(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"label": _answer(network, _of_shape(waveform, shape))}
+    def serve(waveform: tf.Tensor) -> _Outputs:
+        return _answer(network, _of_shape(waveform, shape))
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="examples")])
-    def serve_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"label": _answer(network, parse(examples, "waveform", shape))}
+    def serve_examples(examples: tf.Tensor) -> _Outputs:
+        return _answer(network, parse(examples, "waveform", shape))
 
     @tf.function(input_signature=[waveforms])
-    def validate(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
+    def validate(waveform: tf.Tensor) -> _Outputs:
         return _validate(network, _of_shape(waveform, shape), within)
 
     return {
@@ -85,11 +94,25 @@ def _signatures(model: keras.Model, within: Range) -> dict[str, Callable]:
     }
 
 
-def _network(model: keras.Model, steps: int) -> _Network:
+def _network(model: keras.Model, half_width: keras.Model | None, steps: int) -> _Network:
+    infer_label = _inference(model, steps)
+    infer_half = None if half_width is None else _inference(half_width, steps)
+
+    def network(waveform: tf.Tensor) -> _Outputs:
+        label = infer_label(waveform)
+        if infer_half is None:
+            return {"label": label}
+        half = infer_half(waveform)
+        return {"label": label, "interval": tf.stack([label - half, label + half], axis=1)}
+
+    return network
+
+
+def _inference(model: keras.Model, steps: int) -> Callable[[tf.Tensor], tf.Tensor]:
     # Its matrix products are faster than TensorFlow's convolutions, without XLA too.
     infer = lowering.inference(model)
 
-    def network(waveform: tf.Tensor) -> tf.Tensor:
+    def inference(waveform: tf.Tensor) -> tf.Tensor:
         # TensorFlow's convolutions fail on no records at all.
         return tf.cond(
             tf.shape(waveform)[0] > 0,
@@ -97,7 +120,7 @@ def _network(model: keras.Model, steps: int) -> _Network:
             lambda: tf.zeros((0, steps)),
         )
 
-    return network
+    return inference
 
 
 def _of_shape(waveform: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
@@ -105,7 +128,7 @@ def _of_shape(waveform: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
     return tf.ensure_shape(waveform, (None, *shape))
 
 
-def _answer(network: _Network, waveform: tf.Tensor) -> tf.Tensor:
+def _answer(network: _Network, waveform: tf.Tensor) -> _Outputs:
     finite = tf.math.is_finite(waveform)
 
     def not_finite(record: tf.Tensor) -> tf.Tensor:
@@ -128,19 +151,30 @@ def _answer(network: _Network, waveform: tf.Tensor) -> tf.Tensor:
         )
 
     with _required(tf.reduce_all(finite, axis=[1, 2]), not_finite):
-        label = network(tf.identity(waveform))
-    with _required(tf.reduce_all(tf.math.is_finite(label), axis=1), overflows):
-        return tf.identity(label)
+        outputs = network(tf.identity(waveform))
+    with _required(_are_finite(outputs), overflows):
+        return {name: tf.identity(output) for name, output in outputs.items()}
 
 
-def _validate(network: _Network, waveform: tf.Tensor, within: Range) -> dict[str, tf.Tensor]:
+def _are_finite(outputs: _Outputs) -> tf.Tensor:
+    """Returns which records (records,) have finite outputs."""
+    # An interval is finite where its label is, but for widths that overflow.
+    last = outputs["interval"][:, 1] if "interval" in outputs else outputs["label"]
+    return tf.reduce_all(tf.math.is_finite(last), axis=1)
+
+
+def _validate(network: _Network, waveform: tf.Tensor, within: Range) -> _Outputs:
     low, high = within
     # NaN is neither above nor below.
     fits = tf.math.is_finite(waveform) & (waveform >= low) & (waveform <= high)
     valid = tf.reduce_all(fits, axis=[1, 2])
-    label = network(tf.where(valid[:, None, None], waveform, 0.0))
-    finite = tf.reduce_all(tf.math.is_finite(label), axis=1)
-    return {"label": tf.where(finite[:, None], label, 0.0), "valid": valid & finite}
+    outputs = network(tf.where(valid[:, None, None], waveform, 0.0))
+    finite = _are_finite(outputs)
+    answers = {
+        name: tf.where(tf.reshape(finite, [-1] + [1] * (len(output.shape) - 1)), output, 0.0)
+        for name, output in outputs.items()
+    }
+    return answers | {"valid": valid & finite}
 
 
 def parse(examples: tf.Tensor, name: str, shape: tuple[int, ...]) -> tf.Tensor:

@@ -19,8 +19,8 @@ class TransformedSplit(Split):
     """A split of the examples of a TFX pipeline.
 
     Attributes:
-        batches: Batches of the features by name: waveform (batch, channels, steps) and label
-            (batch, steps), float32; every record once.
+        batches: Every record once, in batches of the features by name: waveform (batch, channels,
+            steps) and label (batch, steps), float32, record_id and group (batch,), strings.
     """
 
     builder: None = None
@@ -45,10 +45,13 @@ class TransformedSplit(Split):
 
     def records(self) -> tf.data.Dataset:
         """Returns (waveform, label) record by record, in the order in which they are stored."""
-        pairs = self.batches.map(lambda features: (features["waveform"], features["label"]))
+        return self.examples().map(lambda features: (features["waveform"], features["label"]))
+
+    def examples(self) -> tf.data.Dataset:
+        """Returns the same records whole: dicts of waveform, label, record_id and group."""
         # Keras warns of data that ends where it does not know that it will.
         known = tf.data.experimental.assert_cardinality(self.num_records)
-        return pairs.unbatch().apply(known)
+        return self.batches.unbatch().apply(known)
 
 
 def of(fn_args: Any) -> tuple[TransformedSplit, TransformedSplit]:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from ml_collections import ConfigDict
 
-from tfseq import evaluator, pusher, trainer
+from tfseq import evaluator, intervals, trainer
+from tfseq.example_gen import Split
+from tfseq.export import Export
 from tfseq.tfx import records, settings
 from tfseq.tuning import space
 
@@ -29,15 +32,19 @@ def run(fn_args: Any) -> None:
     Raises:
         UserError: If settings and records do not fit each other, or the export is not the model.
     """
-    config = settings.of(fn_args.custom_config)
-    if fn_args.hyperparameters is not None:
-        config = space.apply(fn_args.hyperparameters["values"], config)
     training, validation = records.of(fn_args)
-    if fn_args.train_steps is not None:
-        config.epochs = max(1, round(fn_args.train_steps / training.num_batches(config.batch_size)))
+    config = _settings(fn_args, training)
     with _local(fn_args.model_run_dir) as workdir:
         result = trainer.train(config, training, validation, workdir)
-        splits = evaluator.evaluate(evaluator.predictor(result.model), training, [validation])
+        half_width = intervals.of_run(
+            config, result.model, result.best_epoch, training, validation, workdir
+        )
+        splits = evaluator.evaluate(
+            evaluator.predictor(result.model),
+            training,
+            [validation],
+            half_width=evaluator.predictor(half_width) if half_width else None,
+        )
         names = {"model": config.model.name, "dataset": config.dataset.name}
         evaluation = evaluator.summary(splits, **names, export=None)
         evaluator.write(evaluation, workdir / "evaluation.json")
@@ -45,9 +52,18 @@ def run(fn_args: Any) -> None:
         "evaluation.json": evaluation,
         "config.json": json.loads(config.to_json_best_effort()),
     }
+    dataset = fn_args.custom_config.get("dataset")
     with _local(fn_args.serving_model_dir) as folder:
-        content = pusher.Content.of(result.model, documents, fn_args.custom_config.get("dataset"))
-        content.write(folder)
+        Export.of(result.model, documents, half_width=half_width, dataset=dataset).write(folder)
+
+
+def _settings(fn_args: Any, training: Split) -> ConfigDict:
+    config = settings.of(fn_args.custom_config)
+    if fn_args.hyperparameters is not None:
+        config = space.apply(fn_args.hyperparameters["values"], config)
+    if fn_args.train_steps is not None:
+        config.epochs = max(1, round(fn_args.train_steps / training.num_batches(config.batch_size)))
+    return config
 
 
 @contextlib.contextmanager

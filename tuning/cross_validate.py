@@ -1,0 +1,90 @@
+r"""Measures a model on groups of records, such as subjects, that it was not trained on.
+
+  python -m tfseq.tuning.cross_validate --model=seqnet --dataset=emg_lower_limb --manual_dir=emg
+  python -m tfseq.tuning.cross_validate --model=cnn --dataset=emg_lower_limb --manual_dir=emg \
+      --folds=17 --epochs=5
+  python -m tfseq.tuning.cross_validate --model=resnet --folds=3 --seeds=3 \
+      --config.optimizer.learning_rate=0.01 --workdir=runs/slow
+
+The records of training and validation split are divided by group into folds of about the same size.
+For each fold a model is trained on the others, for all its epochs, and measured after the last: no
+epoch is chosen on the records that it is measured on, as tfseq.train chooses on the validation
+split. The test split is not read.
+
+Prints the error of each group beside that of the mean label, and mean and standard deviation over
+groups and folds. Writes results.jsonl, a line for each fold and seed, and cross_validation.json to
+the workdir. Started again after a stop or a kill, it trains what has no line yet.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from tfseq import cli, configs
+from tfseq.errors import UserError
+from tfseq.tuning import distribution
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Defines the flags; the settings of `--config.*` are those of the model that is named."""
+    flags.DEFINE_string("model", "cnn", "Model: any that tfseq.train takes [cnn].")
+    cli.define_data_flags()
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the results [runs/cross_validation/<dataset>/<model>]."
+    )
+    flags.DEFINE_integer("folds", 5, "Parts that the groups are divided into [5].", lower_bound=2)
+    flags.DEFINE_integer(
+        "fold_seed", 0, "Which of several groups of the same size goes where [0].", lower_bound=0
+    )
+    flags.DEFINE_integer(
+        "seeds", 1, "Seeds that each fold is trained with, from --seed on [1].", lower_bound=1
+    )
+    flags.DEFINE_integer("epochs", None, "Epochs of each training [the model's].")
+    flags.DEFINE_integer("batch_size", None, "Records a training step [the model's].")
+    flags.DEFINE_integer("seed", None, "The first seed [0].")
+    early = flags.FlagValues()
+    flags.DEFINE_string("model", "cnn", "", flag_values=early)
+    early(sys.argv, known_only=True)
+    config = configs.get(early.model)
+    cli.require_known_settings(config)
+    config_flags.DEFINE_config_dict("config", config)
+
+
+def main() -> None:
+    """Runs the command."""
+    config: ConfigDict = FLAGS.config
+    for name in ("epochs", "batch_size", "seed"):
+        if FLAGS[name].value is not None:
+            config[name] = FLAGS[name].value
+    if FLAGS.dataset is not None:
+        config.dataset.name = FLAGS.dataset
+    configs.check(config)
+    if config.early_stopping.patience:
+        raise UserError(
+            "--config.early_stopping.patience: a cross-validation trains for all epochs, lest the "
+            "records that it measures on choose one"
+        )
+    name = config.model.name
+    workdir = Path(FLAGS.workdir or Path("runs", "cross_validation", config.dataset.name, name))
+    cli.require_writable("--workdir", workdir)
+    distribution.check_environment()
+    cli.import_tensorflow()
+    from tfseq.tuning import cross_validation_run
+
+    cross_validation_run.run(
+        config,
+        workdir,
+        number=FLAGS.folds,
+        fold_seed=FLAGS.fold_seed,
+        seeds=FLAGS.seeds,
+        data_dir=FLAGS.data_dir,
+        manual_dir=FLAGS.manual_dir,
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main, define_flags, __doc__)
