@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import keras
 
     from tfseq import trainer
-    from tfseq.example_gen import Split
 
 FLAGS = flags.FLAGS
 
