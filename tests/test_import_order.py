@@ -23,27 +23,35 @@ STAGES = [
     {"transform"},
     {"models"},
     {"configs", "torch_weights"},
-    {"trainer", "run_config", "checkpoint", "history", "optimizers"},
+    {"optimizers", "averaging"},
+    {"trainer", "run_config", "checkpoint", "checkpoint_files", "history"},
     {"evaluator", "baselines"},
+    {"intervals"},
     {"serving"},
     {"infra_validator"},
+    {"export"},
     {"pusher", "saved_model"},
     {"tuner", "tuning"},
     {"cli"},
-    {"dataset_flags"},
+    {"tfx"},
+    {"dataset_flags", "config_flags"},
     {"record_files"},
-    {"train", "evaluate", "predict", "figures", "client", "formats"},
+    {"train", "evaluate", "predict", "figures", "client", "formats", "pipeline"},
 ]
 STAGE = {name: number for number, names in enumerate(STAGES) for name in names}
 # What the stages of one line may import of each other.
 WITHIN = {
     ("trainer", "checkpoint"),
+    ("trainer", "checkpoint_files"),
     ("trainer", "history"),
-    ("trainer", "optimizers"),
     ("trainer", "run_config"),
-    ("run_config", "checkpoint"),
+    ("run_config", "checkpoint_files"),
+    ("checkpoint", "checkpoint_files"),
     ("evaluator", "baselines"),
-    ("tuning", "tuner"),
+    ("tuner", "tuning"),
+    # What TFX calls of these is short, and leads to where TFX is known.
+    ("trainer", "tfx"),
+    ("tuner", "tfx"),
 }
 # These are stages, and may be used by those after them, but are command lines too.
 WITHIN |= {

@@ -130,6 +130,8 @@ def import_tensorflow() -> None:
         # Some messages come before TensorFlow reads the level.
         with stderr_held_back():
             import tensorflow  # noqa: F401
+        # Or a process that this one starts would take the level for the user's.
+        del os.environ["TF_CPP_MIN_LOG_LEVEL"]
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 r"""Measures a model on groups of records, such as subjects, that it was not trained on.
 
-  python -m tfseq.tuning.cross_validate --model=seqnet --dataset=emg_lower_limb --manual_dir=emg
+  python -m tfseq.tuning.cross_validate --config_name=seqnet_few_records \
+      --dataset=emg_lower_limb --manual_dir=emg
   python -m tfseq.tuning.cross_validate --model=cnn --dataset=emg_lower_limb --manual_dir=emg \
       --folds=17 --epochs=5
   python -m tfseq.tuning.cross_validate --model=resnet --folds=3 --seeds=3 \
@@ -16,25 +17,26 @@ groups and folds. Writes results.jsonl, a line for each fold and seed, and cross
 the workdir. Started again after a stop or a kill, it trains what has no line yet.
 """
 
-import sys
 from pathlib import Path
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
 
-from tfseq import cli, configs
+from tfseq import cli, config_flags
 from tfseq.errors import UserError
-from tfseq.tuning import distribution
+from tfseq.tuning import afresh, distribution
 
 FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    """Defines the flags; the settings of `--config.*` are those of the model that is named."""
-    flags.DEFINE_string("model", "cnn", "Model: any that tfseq.train takes [cnn].")
+    """Defines the flags."""
+    config_flags.define()
     cli.define_data_flags()
+    afresh.define_flag()
     flags.DEFINE_string(
-        "workdir", None, "Folder of the results [runs/cross_validation/<dataset>/<model>]."
+        "workdir",
+        None,
+        "Folder of the results [runs/cross_validation/<dataset>/<config_name, else model>].",
     )
     flags.DEFINE_integer("folds", 5, "Parts that the groups are divided into [5].", lower_bound=2)
     flags.DEFINE_integer(
@@ -46,29 +48,17 @@ def define_flags() -> None:
     flags.DEFINE_integer("epochs", None, "Epochs of each training [the model's].")
     flags.DEFINE_integer("batch_size", None, "Records a training step [the model's].")
     flags.DEFINE_integer("seed", None, "The first seed [0].")
-    early = flags.FlagValues()
-    flags.DEFINE_string("model", "cnn", "", flag_values=early)
-    early(sys.argv, known_only=True)
-    config = configs.get(early.model)
-    cli.require_known_settings(config)
-    config_flags.DEFINE_config_dict("config", config)
 
 
 def main() -> None:
     """Runs the command."""
-    config: ConfigDict = FLAGS.config
-    for name in ("epochs", "batch_size", "seed"):
-        if FLAGS[name].value is not None:
-            config[name] = FLAGS[name].value
-    if FLAGS.dataset is not None:
-        config.dataset.name = FLAGS.dataset
-    configs.check(config)
+    config = config_flags.settings()
     if config.early_stopping.patience:
         raise UserError(
             "--config.early_stopping.patience: a cross-validation trains for all epochs, lest the "
             "records that it measures on choose one"
         )
-    name = config.model.name
+    name = config_flags.run_name(config)
     workdir = Path(FLAGS.workdir or Path("runs", "cross_validation", config.dataset.name, name))
     cli.require_writable("--workdir", workdir)
     distribution.check_environment()

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict, config_flags
 
 from tfseq import cli, configs
 from tfseq.configs import default
+from tfseq.tuning import afresh
 from tfseq.tuning.study import Arm, Study
 
 FLAGS = flags.FLAGS
@@ -59,6 +60,7 @@ class Options:
 def define_flags() -> None:
     """Defines the flags of a command that runs studies."""
     cli.define_data_flags()
+    afresh.define_flag()
     flags.DEFINE_string("workdir", "runs/studies", "Folder of the results [runs/studies].")
     flags.DEFINE_integer("seeds", 3, "Seeds each arm is run with: 0, 1, 2 ... [3].", lower_bound=1)
     flags.DEFINE_integer("executions", 1, "How often each seed is repeated [1].", lower_bound=1)

@@ -16,7 +16,7 @@ from pathlib import Path
 from absl import flags
 
 from tfseq import cli, config_flags
-from tfseq.tuning import distribution
+from tfseq.tuning import afresh, distribution
 
 FLAGS = flags.FLAGS
 
@@ -25,6 +25,7 @@ def define_flags() -> None:
     """Defines the flags."""
     config_flags.define()
     cli.define_data_flags()
+    afresh.define_flag()
     flags.DEFINE_string(
         "workdir", None, "Folder of the search [runs/tune/<dataset>/<config_name, else model>]."
     )

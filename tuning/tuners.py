@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras_tuner import errors, oracles
 
 from tfseq.errors import UserError
-from tfseq.tuning import distribution
+from tfseq.tuning import afresh, distribution
 from tfseq.tuning.hypermodel import TrialModel
 from tfseq.tuning.plans import Plan
 from tfseq.tuning.records import Data, levels
@@ -73,6 +73,7 @@ class Tuner(keras_tuner.Tuner):
         self._score = score
         self._worst = worst
         self._report = report
+        self._trained = 0
         super().__init__(oracle, hypermodel, **places)
 
     def search(self, *args: Any, **kwargs: Any) -> None:
@@ -103,8 +104,15 @@ class Tuner(keras_tuner.Tuner):
         row = plan.recorded()
         if row is None:
             row = self._train(hp, plan)
+            self._trained += 1
             self._report(plan, row)
         return {"score": min(self._score(row), self._worst)}
+
+    def on_trial_end(self, trial: Any) -> None:
+        """Tells the oracle; ends the search if the process is to start afresh."""
+        super().on_trial_end(trial)
+        if afresh.is_due(self._trained):
+            raise _Due
 
     def _train(self, hp: keras_tuner.HyperParameters, plan: Plan) -> dict[str, Any]:
         try:
@@ -124,6 +132,10 @@ class _Refused(errors.FatalError):
     """A mistake of the user's on its way through Keras Tuner, which lets its own errors by."""
 
 
+class _Due(errors.FatalError):
+    """It is time to start the process afresh."""
+
+
 def search(
     oracle: keras_tuner.Oracle,
     hypermodel: TrialModel,
@@ -136,8 +148,14 @@ def search(
     Raises:
         UserError: If what all trials share does not fit the data or the machine.
     """
+    due = False
     with tempfile.TemporaryDirectory() as directory:
-        Tuner(oracle, hypermodel, score, worst, report, directory=directory).search(verbose=0)
+        try:
+            Tuner(oracle, hypermodel, score, worst, report, directory=directory).search(verbose=0)
+        except _Due:
+            due = True
+    if due:
+        afresh.start()
 
 
 def worst_score(data: Data) -> float:

@@ -16,7 +16,7 @@ def run_here(pipeline: tfx.dsl.Pipeline, metadata: Path) -> None:
         pipeline: The pipeline.
         metadata: Its SQLite file.
     """
-    if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3":
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         # TFX warns of itself, and says of an exception that there was one.
         logging.set_verbosity(logging.FATAL)
     metadata.parent.mkdir(parents=True, exist_ok=True)

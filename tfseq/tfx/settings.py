@@ -8,7 +8,6 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-import tfseq
 from tfseq import configs
 from tfseq.configs import file
 from tfseq.errors import UserError
@@ -41,6 +40,6 @@ def of(custom_config: Mapping[str, Any] | None) -> ConfigDict:
 def source() -> str:
     """Returns a digest of tfseq's code: with other code, a component is not answered from cache."""
     digest = hashlib.sha256()
-    for path in sorted(Path(tfseq.__file__).parent.rglob("*.py")):
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
