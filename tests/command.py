@@ -82,10 +82,10 @@ def start(module, *arguments, cwd, options=(), **changes):
     )
 
 
-def finish(process):
-    """Waits for a command that `start` started."""
+def finish(process, limit=_LIMIT_SECONDS):
+    """Waits for a command that `start` started, so many seconds at most."""
     try:
-        stdout, stderr = process.communicate(timeout=_LIMIT_SECONDS)
+        stdout, stderr = process.communicate(timeout=limit)
     finally:
         process.kill()
     return Finished(process.returncode, stdout, stderr)

@@ -5,7 +5,7 @@ import time
 import command
 import pytest
 
-COMMANDS = ("train", "evaluate", "predict", "client", "formats", "infra_validator")
+COMMANDS = ("train", "evaluate", "predict", "client", "formats", "infra_validator", "pipeline")
 WITHOUT_DATA_SET = ("predict", "client", "formats", "infra_validator")
 
 

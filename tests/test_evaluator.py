@@ -74,6 +74,16 @@ def test_the_size_of_a_batch_does_not_matter(splits, builder):
     assert again["test[:7]"]["metrics"] == pytest.approx(splits["test[:7]"]["metrics"], abs=1e-9)
 
 
+def test_errors_of_parts_merge_to_those_of_the_whole(builder):
+    waveform, label = arrays(builder, "test")
+    whole, first, second = evaluator.Errors(), evaluator.Errors(), evaluator.Errors()
+    whole.add(guess(waveform), label)
+    first.add(guess(waveform[:3]), label[:3])
+    second.add(guess(waveform[3:]), label[3:])
+    first.merge(second)
+    assert first.metrics() == pytest.approx(whole.metrics(), rel=1e-12)
+
+
 def test_baselines_are_fitted_to_the_training_records_alone(builder):
     scored = [Split(builder, "test")]
     few = evaluator.evaluate(guess, Split(builder, "train[:5]"), scored)["test"]["baselines"]

@@ -72,7 +72,7 @@ class Options:
     Attributes:
         name: Of the pipeline: its runs share a cache and a model that was blessed last.
         pipeline_root: Where the components write.
-        metadata: The SQLite file of the metadata.
+        metadata: The SQLite file of the metadata; None where the cluster keeps them.
         push_to: The folder of the model's versions.
         schema: A file such as tfseq/schema.pbtxt.
         search: What `tfseq.tuner.tuner_fn` is to know of a search; None for no Tuner.
@@ -83,7 +83,7 @@ class Options:
 
     name: str
     pipeline_root: str
-    metadata: Path
+    metadata: Path | None
     push_to: str
     schema: str = str(schema.PATH)
     search: dict[str, Any] | None = None
@@ -118,7 +118,10 @@ def create(config: ConfigDict, records: "Records", options: Options) -> "tfx.dsl
         verdict.append(components.infra_validator(examples, model))
         blessings["infra_blessing"] = verdict[-1].outputs["blessing"]
     pusher = components.pusher(model, blessings, options.push_to)
-    connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(str(options.metadata))
+    connection = None
+    if options.metadata is not None:
+        sqlite = tfx.orchestration.metadata.sqlite_metadata_connection_config
+        connection = sqlite(str(options.metadata))
     return tfx.dsl.Pipeline(
         pipeline_name=options.name,
         pipeline_root=options.pipeline_root,
@@ -170,13 +173,14 @@ def _settings() -> ConfigDict:
 
 def _options(config: ConfigDict) -> Options:
     run = f"{config_flags.run_name(config)}-{config.dataset.name}"
+    metadata = Path(FLAGS.metadata or Path(FLAGS.pipeline_root, "metadata.sqlite"))
     remote = "://" in FLAGS.export_dir
     base = FLAGS.export_dir if remote else Path(FLAGS.export_dir).absolute()
     search = {"kind": FLAGS.tuner, "max_trials": FLAGS.max_trials}
     return Options(
         name=f"tfseq-{run}".replace("_", "-"),
         pipeline_root=FLAGS.pipeline_root,
-        metadata=Path(FLAGS.metadata or Path(FLAGS.pipeline_root, "metadata.sqlite")),
+        metadata=metadata if FLAGS.runner == "local" else None,
         push_to=f"{base}/{config.model.name}",
         schema=FLAGS.schema,
         search=search if FLAGS.tuner else None,

@@ -33,7 +33,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     """
     config = settings.of(fn_args.custom_config)
     given = {"kind": "random", "max_trials": 30, **fn_args.custom_config.get("search", {})}
-    search = OpenSearch(config, Data.of(*records.of(fn_args)), **given)
+    search = OpenSearch(config, Data.of_splits(*records.of(fn_args)), **given)
     return TunerFnResult(search, {"verbose": 0})
 
 

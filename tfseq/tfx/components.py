@@ -8,6 +8,7 @@ from tfx import v1 as tfx
 from tfx.proto import example_gen_pb2
 
 from tfseq.datasets.record_builder import RecordBuilder
+from tfseq.example_gen import Split
 from tfseq.tfx import anomaly_gate, evaluation, record_view, settings
 
 Component = Any
@@ -40,7 +41,12 @@ class Records:
         Args:
             builder: Its builder; the records are on disk.
             folder: Where a cluster finds a copy of them.
+
+        Raises:
+            UserError: If there are none to train on, or to choose the best epoch by.
         """
+        for name in (TRAIN, VALIDATION):
+            Split(builder, name)
         splits = [name for name in (TRAIN, VALIDATION, TEST) if name in builder.info.splits]
         return cls(
             folder or str(builder.data_path),

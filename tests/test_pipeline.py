@@ -1,0 +1,60 @@
+"""Without TFX, the pipeline's command says what it lacks; `make test-tfx` runs the pipeline."""
+
+import importlib.util
+
+import command
+import pytest
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    """Returns a function that runs the command."""
+
+    def run(*arguments):
+        return command.run("pipeline", *arguments, cwd=tmp_path)
+
+    return run
+
+
+def test_a_missing_tfx_ends_in_one_line_that_says_what_installs_it(pipeline, tmp_path):
+    assert importlib.util.find_spec("tfx") is None, "this test is of an environment without TFX"
+    refusal = pipeline("--model=cnn", "--pipeline_root=root").refusal()
+    assert "TFX is not installed" in refusal
+    assert "`make tfx`" in refusal
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--pipeline_root is missing"),
+        (("--pipeline_root=file/root",), "--pipeline_root: cannot write to file/root"),
+        (("--pipeline_root=root", "--export_dir=file"), "--export_dir: cannot write to"),
+        (("--pipeline_root=root", "--schema=nosuch"), "--schema: there is no file nosuch"),
+        (("--pipeline_root=gs://bucket/root",), "--metadata is missing"),
+        (("--pipeline_root=root", "--tuner=grid"), "tuner"),
+        (("--pipeline_root=root", "--epochs=0"), "--config.epochs: expected 1 or more"),
+        (("--pipeline_root=root", "--runner=kubeflow"), "--image is missing"),
+        (
+            ("--pipeline_root=root", "--runner=kubeflow", "--image=image"),
+            "--records is missing",
+        ),
+        (
+            (
+                *("--pipeline_root=root", "--runner=kubeflow", "--image=image"),
+                *("--records=gs://bucket/records", "--infra_validator"),
+            ),
+            "--infra_validator: TFX's Kubeflow runner has no InfraValidator",
+        ),
+        (
+            ("--pipeline_root=root", "--config.data.train_split=train[:10]"),
+            "--config.data.train_split: a pipeline reads the whole split train",
+        ),
+    ],
+)
+def test_flags_that_cannot_be_are_refused_before_tfx_is_looked_for(
+    pipeline, tmp_path, arguments, message
+):
+    (tmp_path / "file").touch()
+    assert message in pipeline(*arguments).refusal()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
