@@ -173,21 +173,25 @@ def _settings() -> ConfigDict:
 
 def _options(config: ConfigDict) -> Options:
     run = f"{config_flags.run_name(config)}-{config.dataset.name}"
-    metadata = Path(FLAGS.metadata or Path(FLAGS.pipeline_root, "metadata.sqlite"))
-    remote = "://" in FLAGS.export_dir
-    base = FLAGS.export_dir if remote else Path(FLAGS.export_dir).absolute()
+    root = _absolute(FLAGS.pipeline_root)
+    metadata = Path(FLAGS.metadata or Path(root, "metadata.sqlite"))
     search = {"kind": FLAGS.tuner, "max_trials": FLAGS.max_trials}
     return Options(
         name=f"tfseq-{run}".replace("_", "-"),
-        pipeline_root=FLAGS.pipeline_root,
+        pipeline_root=root,
         metadata=metadata if FLAGS.runner == "local" else None,
-        push_to=f"{base}/{config.model.name}",
-        schema=FLAGS.schema,
+        push_to=f"{_absolute(FLAGS.export_dir)}/{config.model.name}",
+        schema=_absolute(FLAGS.schema),
         search=search if FLAGS.tuner else None,
         infra_validator=FLAGS.infra_validator,
         cache=FLAGS.cache,
         beam_pipeline_args=FLAGS.beam_pipeline_args,
     )
+
+
+def _absolute(place: str) -> str:
+    """Returns a folder as the metadata are to know it, from wherever they are read."""
+    return place if "://" in place else str(Path(place).absolute())
 
 
 def _check_local(options: Options) -> None:

@@ -18,7 +18,9 @@ def again(cnn, data_dir, tmp_path_factory):
 
     def run(*arguments):
         given = (*pipelines.GOOD["cnn"], *pipelines.SMALL, f"--data_dir={data_dir}")
-        return pipelines.run(folder, *given, *arguments)
+        run = pipelines.run(folder, *given, *arguments)
+        run.finished.check()
+        return run
 
     return run
 
@@ -39,7 +41,7 @@ def test_the_same_command_takes_all_that_it_can_from_the_cache(again):
     assert pipelines.states(second)["Evaluator"] == "from the cache"
     assert pipelines.states(second)["Pusher"] == "from the cache"
     assert second.pushed() == versions
-    assert f"Pushed for TF Serving: {versions[-1]}\n" in second.finished.check().stdout
+    assert f"Pushed for TF Serving: {versions[-1]}\n" in second.finished.stdout
 
 
 def test_a_model_that_is_worse_than_the_last_one_is_not_pushed(again):
@@ -48,7 +50,7 @@ def test_a_model_that_is_worse_than_the_last_one_is_not_pushed(again):
     done = pipelines.states(worse)
     assert done["Transform"] == "from the cache"
     assert done["Trainer"] == done["Evaluator"] == "done"
-    assert worse.finished.check().stdout.endswith(
+    assert worse.finished.stdout.endswith(
         "Not pushed: its error is above that of the model that was blessed last.\n"
     )
     trained, last = (
