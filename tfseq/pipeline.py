@@ -128,7 +128,8 @@ def create(config: ConfigDict, records: "Records", options: Options) -> "tfx.dsl
         components=[example_gen, view, *checks, gate, transform, *training, *verdict, pusher],
         enable_cache=options.cache,
         metadata_connection_config=connection,
-        beam_pipeline_args=list(options.beam_pipeline_args),
+        # Beam's workers import TFX first, or older TensorFlow Data Validation cannot be imported.
+        beam_pipeline_args=["--beam_plugin=tfx", *options.beam_pipeline_args],
     )
 
 

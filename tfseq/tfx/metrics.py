@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 import apache_beam as beam
-import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types, metric_util
+from tensorflow_model_analysis.proto import config_pb2
 
 from tfseq.evaluator import Errors
 
 
-class RecordError(tfma.metrics.Metric):
+class RecordError(metric_types.Metric):
     """An error over all steps of all records, as evaluation.json has it.
 
     Args:
@@ -22,7 +22,7 @@ class RecordError(tfma.metrics.Metric):
 
 def _computations(
     name: str,
-    eval_config: tfma.EvalConfig | None = None,
+    eval_config: config_pb2.EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
     example_weighted: bool = False,
@@ -36,7 +36,9 @@ def _computations(
 class _Combiner(beam.CombineFn):
     """Adds up the errors of records, which Beam may do on many machines."""
 
-    def __init__(self, key: metric_types.MetricKey, eval_config: tfma.EvalConfig | None) -> None:
+    def __init__(
+        self, key: metric_types.MetricKey, eval_config: config_pb2.EvalConfig | None
+    ) -> None:
         self._key = key
         self._eval_config = eval_config
 
