@@ -18,7 +18,7 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 from tensorboard.plugins.hparams import api as hparams
 
-from tfseq import averaging, evaluator, trainer, transform
+from tfseq import averaging, evaluator, training_step, transform
 from tfseq.augmentation import Augmentation
 from tfseq.example_gen import evaluation_batches, training_batches
 from tfseq.tuning import results
@@ -68,9 +68,9 @@ class TrialModel(keras_tuner.HyperModel):
         if config.transform.standardize:
             batches = evaluation_batches(training, config.batch_size)
             scaling = transform.fit_scaling(waveform.numpy() for waveform, _ in batches)
-        self._strategy = trainer.make_strategy(config.strategy)
+        self._strategy = training_step.make_strategy(config.strategy)
         with self._strategy.scope():
-            return trainer.new_model(
+            return training_step.new_model(
                 config,
                 training.waveform_shape,
                 scaling,
@@ -143,7 +143,7 @@ class TrialModel(keras_tuner.HyperModel):
             augmentation=_augmentation(config, training),
         )
         with self._strategy.scope():
-            fitted = trainer.to_fit(model, config, training.num_records, self._strategy)
+            fitted = training_step.to_fit(model, config, training.num_records, self._strategy)
             history = fitted.fit(
                 batches,
                 validation_data=evaluation_batches(validation, config.batch_size),
