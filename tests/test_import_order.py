@@ -23,25 +23,23 @@ STAGES = [
     {"transform"},
     {"models"},
     {"configs", "torch_weights"},
-    {"trainer", "run_config", "checkpoint", "history", "optimizers"},
+    {"averaging", "optimizers", "checkpoint_files", "history"},
+    {"checkpoint", "run_config", "training_step"},
+    {"trainer"},
     {"evaluator", "baselines"},
+    {"intervals"},
     {"serving"},
     {"infra_validator"},
     {"pusher", "saved_model"},
     {"tuner", "tuning"},
     {"cli"},
-    {"dataset_flags"},
+    {"dataset_flags", "config_flags"},
     {"record_files"},
     {"train", "evaluate", "predict", "figures", "client", "formats"},
 ]
 STAGE = {name: number for number, names in enumerate(STAGES) for name in names}
 # What the stages of one line may import of each other.
 WITHIN = {
-    ("trainer", "checkpoint"),
-    ("trainer", "history"),
-    ("trainer", "optimizers"),
-    ("trainer", "run_config"),
-    ("run_config", "checkpoint"),
     ("evaluator", "baselines"),
     ("tuning", "tuner"),
 }

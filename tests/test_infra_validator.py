@@ -34,7 +34,7 @@ def copy(version, tmp_path):
 
 def answers(model):
     batches = warmup.waveforms(model)
-    return pusher._answers(model, batches, warmup.requests(batches))
+    return pusher._answers(model, None, batches, warmup.requests(batches))
 
 
 def validate(folder, cwd, **environment):
