@@ -87,7 +87,7 @@ def _keras_training(side: str, name: str, waveform: np.ndarray, label: np.ndarra
     import keras
     import tensorflow as tf
 
-    from tfseq import configs, trainer
+    from tfseq import configs, training_step
 
     config = configs.get(name)
     if side == "tfseq layers as they are":
@@ -95,8 +95,8 @@ def _keras_training(side: str, name: str, waveform: np.ndarray, label: np.ndarra
     if side == "tfseq mixed_bfloat16":
         config.precision = "mixed_bfloat16"
         keras.config.set_dtype_policy("mixed_bfloat16")
-    model = trainer.new_model(config, waveform.shape[1:])
-    model = trainer.to_fit(model, config, _MANY, trainer.make_strategy("one_device"))
+    model = training_step.new_model(config, waveform.shape[1:])
+    model = training_step.to_fit(model, config, _MANY, training_step.make_strategy("one_device"))
     batches = iter(tf.data.Dataset.from_tensors((waveform, label)).cache().repeat().prefetch(2))
     model.make_train_function()
     return lambda: float(model.train_function(batches)["loss"])

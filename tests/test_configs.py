@@ -91,9 +91,23 @@ def test_a_changed_setting_stays_in_its_own_run(name):
     assert configs.get(name).dataset.seed is None
 
 
-def test_the_documentation_says_the_command(name):
-    module = importlib.import_module(f"tfseq.configs.{name}")
-    assert f"python -m tfseq.train --model={name}" in module.__doc__
+@pytest.mark.parametrize("each", configs.names())
+def test_the_documentation_says_the_command(each):
+    module = importlib.import_module(f"tfseq.configs.{each}")
+    flag = "model" if each in models.names() else "config_name"
+    assert f"python -m tfseq.train --{flag}={each}" in module.__doc__
+
+
+@pytest.mark.parametrize("each", configs.names())
+def test_every_name_has_settings_that_are_accepted(each):
+    config = configs.named(each)
+    configs.check(config)
+    assert config.model.name in models.names()
+
+
+def test_a_name_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match=r"--config_name: there are no settings 'cnn_tim'"):
+        configs.named("cnn_tim")
 
 
 def test_a_model_that_is_not_there_is_refused_by_naming_those_that_are():

@@ -23,8 +23,9 @@ STAGES = [
     {"transform"},
     {"models"},
     {"configs", "torch_weights"},
-    {"optimizers", "averaging"},
-    {"trainer", "run_config", "checkpoint", "checkpoint_files", "history"},
+    {"averaging", "optimizers", "checkpoint_files", "history"},
+    {"checkpoint", "run_config", "training_step"},
+    {"trainer"},
     {"evaluator", "baselines"},
     {"intervals"},
     {"serving"},
@@ -41,12 +42,6 @@ STAGES = [
 STAGE = {name: number for number, names in enumerate(STAGES) for name in names}
 # What the stages of one line may import of each other.
 WITHIN = {
-    ("trainer", "checkpoint"),
-    ("trainer", "checkpoint_files"),
-    ("trainer", "history"),
-    ("trainer", "run_config"),
-    ("run_config", "checkpoint_files"),
-    ("checkpoint", "checkpoint_files"),
     ("evaluator", "baselines"),
     ("tuner", "tuning"),
     # What TFX calls of these is short, and leads to where TFX is known.

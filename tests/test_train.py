@@ -56,7 +56,7 @@ def test_the_checkpoints_are_models_that_keras_loads(run):
     import keras
 
     files = sorted((run.workdir / "checkpoints").iterdir())
-    assert [path.name for path in files] == ["best.keras", "last.keras"]
+    assert [path.name for path in files] == ["best.keras", "last.keras", "previous.keras"]
     for path in files:
         model = keras.models.load_model(path)
         assert model.name == run.model

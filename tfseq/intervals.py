@@ -19,7 +19,7 @@ import numpy as np
 from keras import ops
 from ml_collections import ConfigDict
 
-from tfseq import evaluator, models, optimizers, transform
+from tfseq import evaluator, models, optimizers, training_step, transform
 from tfseq.example_gen import Split, evaluation_batches, training_batches
 from tfseq.models import lowering
 
@@ -28,7 +28,6 @@ _LEARNING_RATE = 2e-3
 _BATCH_SIZE = 32
 # Labels to find the factor from; of more, neighbouring steps say much the same.
 _MOST_COMPARED = 1 << 24
-_WORTH_COMPILING = 1000
 
 
 def fit(config: ConfigDict, model: keras.Model, training: Split, validation: Split) -> keras.Model:
@@ -60,7 +59,7 @@ def fit(config: ConfigDict, model: keras.Model, training: Split, validation: Spl
             steps=steps * config.interval.epochs,
         ),
         loss=_pinball(config.interval.coverage),
-        jit_compile=training.num_records >= _WORTH_COMPILING,
+        jit_compile=training.num_records >= training_step.WORTH_COMPILING,
     )
     fitted.fit(
         training_batches(training, _BATCH_SIZE, seed=config.seed, cache=config.data.cache),

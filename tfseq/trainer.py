@@ -17,19 +17,13 @@ from tfseq import (
     checkpoint,
     checkpoint_files,
     history,
-    models,
-    optimizers,
     run_config,
+    training_step,
     transform,
 )
 from tfseq.augmentation import Augmentation
 from tfseq.checkpoint_files import Position
-from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches, training_batches
-from tfseq.models import lowering
-
-# Records an epoch from which compiling takes less time than it saves.
-_WORTH_COMPILING = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +65,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
     augmentation.require_steps(training.waveform_shape[1])
     folder = workdir / "checkpoints"
     keras.utils.set_random_seed(config.seed)
-    strategy = make_strategy(config.strategy)
+    strategy = training_step.make_strategy(config.strategy)
     with _precision(config.precision), strategy.scope():
         restored = checkpoint_files.restore(folder)
         if restored:
@@ -79,9 +73,11 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
         else:
             scaling = _fitted_scaling(config, training)
             steps = training.num_batches(config.batch_size)
-            model = new_model(config, training.waveform_shape, scaling, steps_per_epoch=steps)
+            model = training_step.new_model(
+                config, training.waveform_shape, scaling, steps_per_epoch=steps
+            )
             position, metrics = Position(), None
-        fitted = to_fit(model, config, training.num_records, strategy)
+        fitted = training_step.to_fit(model, config, training.num_records, strategy)
         run_config.write(config, workdir)
         print(_summary(model, training, validation, strategy))
         done = position.epoch >= config.epochs or _out_of_patience(config, position)
@@ -111,106 +107,11 @@ def run_fn(fn_args: Any) -> None:
     training.run(fn_args)
 
 
-def make_strategy(name: str) -> tf.distribute.Strategy:
-    """Returns a distribution strategy over the machine's GPUs, or its CPU if it has none.
-
-    Args:
-        name: "one_device", "mirrored", or "auto": mirrored where there are several GPUs.
-    """
-    gpus = tf.config.list_logical_devices("GPU")
-    devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
-    if name == "mirrored" or (name == "auto" and len(gpus) > 1):
-        # The default, collective operations, mixes up those of batch normalizations (TF 2.21).
-        reduce = tf.distribute.NcclAllReduce if gpus else tf.distribute.ReductionToOneDevice
-        return tf.distribute.MirroredStrategy(devices, cross_device_ops=reduce())
-    return tf.distribute.OneDeviceStrategy(devices[0])
-
-
-def new_model(
-    config: ConfigDict,
-    waveform_shape: tuple[int, int],
-    scaling: transform.Scaling | None = None,
-    *,
-    steps_per_epoch: int = 1,
-) -> keras.Model:
-    """Returns the compiled model of a config, with freshly initialized weights.
-
-    Args:
-        config: The settings.
-        waveform_shape: (channels, steps).
-        scaling: Mean and variance of the training records' channels, if they are standardized.
-        steps_per_epoch: Steps of an epoch, for a schedule of the learning rate.
-    """
-    model = models.build(
-        **config.model.to_dict(),
-        waveform_shape=waveform_shape,
-        scaling=scaling,
-        views=config.transform.views,
-    )
-    optimizer = optimizers.make(**config.optimizer, steps=config.epochs * steps_per_epoch)
-    _compile(model, optimizer, config)
-    return model
-
-
 def _fitted_scaling(config: ConfigDict, training: Split) -> transform.Scaling | None:
     if not config.transform.standardize:
         return None
     batches = evaluation_batches(training, config.batch_size)
     return transform.fit_scaling(waveform.numpy() for waveform, _ in batches)
-
-
-def _compile(
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    config: ConfigDict,
-    *,
-    jit_compile: bool = False,
-) -> None:
-    model.compile(
-        optimizer=optimizer,
-        loss=config.loss,
-        metrics=[metric for metric in ("mse", "mae") if metric != config.loss],
-        jit_compile=jit_compile,
-    )
-
-
-def to_fit(
-    model: keras.Model, config: ConfigDict, num_records: int, strategy: tf.distribute.Strategy
-) -> keras.Model:
-    """Returns what computes the steps: the model itself, or its weights in faster layouts.
-
-    XLA cannot compile a step of several replicas; there the layers stay as they are, and all
-    replicas see the statistics of the whole batch.
-
-    Args:
-        model: A compiled model.
-        config: Its settings.
-        num_records: Records of an epoch: few are not worth compiling for.
-        strategy: Where it will train.
-
-    Raises:
-        UserError: If other layouts are asked for that cannot be had.
-    """
-    replicas = strategy.num_replicas_in_sync
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = replicas > 1
-    possible = replicas == 1 and config.precision == "float32"
-    if config.lowering == "always" and not possible:
-        raise UserError(
-            "--config.lowering: always needs one replica and --config.precision=float32"
-        )
-    averaging.leave_to_callbacks(model.optimizer)
-    on_cpu = not tf.config.list_logical_devices("GPU")
-    if replicas == 1 and on_cpu:
-        optimizers.fuse(model.optimizer)
-    worth = on_cpu and num_records >= _WORTH_COMPILING
-    wanted = config.lowering == "always" or (config.lowering == "auto" and worth)
-    if not (possible and wanted and lowering.pays(model)):
-        return model
-    lowered = lowering.Lowered(model)
-    _compile(lowered, model.optimizer, config, jit_compile=True)
-    return lowered
 
 
 def _fit(

@@ -82,7 +82,6 @@ def _finding(
     if study.is_sample_size:
         study = _as_run(study, rows)
     verdict = verdicts.judge(study, rows)
-    width = max(row["width_fraction"] for row in rows)
     return Finding(
         study=study,
         dataset=dataset,
@@ -90,7 +89,7 @@ def _finding(
         ran=_ran(study, dataset, rows, shared),
         test=_test(study, verdict),
         table=tuple(_table(study, rows, verdict)),
-        figure=_figure(study, rows, f"{dataset}, width {width:g}", shared),
+        figure=_figure(study, rows, ", ".join([dataset, *_width(rows)]), shared),
         seconds=sum(row["seconds"] for row in rows),
         flags={"--seeds": len({row["seed"] for row in rows}), **shared},
     )
@@ -114,12 +113,18 @@ def _ran(
     parts.append(f"{_span(row['epochs'] for row in rows)} epochs")
     seeds = {row["seed"] for row in rows}
     parts.append(f"{len(rows)} trials with {len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}")
-    parts.append(f"width {_span(row['width_fraction'] for row in rows)}")
+    parts += _width(rows)
     parts += [f"{flag}={value}" for flag, value in shared.items() if "config" in flag]
     parts.append(f"{costs.duration(sum(row['seconds'] for row in rows))} of training")
     devices = {row["versions"]["device"] for row in rows}
     parts.append(f"on {' and '.join(sorted(devices))}")
     return ", ".join(parts)
+
+
+def _width(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns how wide the MLP was, if it was there: the other models have no such layers."""
+    widths = [row["width_fraction"] for row in rows if row["model"] == "mlp"]
+    return [f"the MLP at width {_span(widths)}"] if widths else []
 
 
 def _span(values: Any) -> str:

@@ -8,7 +8,6 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,10 +17,10 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 from tensorboard.plugins.hparams import api as hparams
 
-from tfseq import averaging, evaluator, trainer, transform
+from tfseq import averaging, evaluator, training_step, transform
 from tfseq.augmentation import Augmentation
 from tfseq.example_gen import evaluation_batches, training_batches
-from tfseq.tuning import results
+from tfseq.tuning import callbacks, results
 from tfseq.tuning.plans import Plan
 from tfseq.tuning.records import Data, Records, levels, mean_label_errors
 
@@ -68,9 +67,9 @@ class TrialModel(keras_tuner.HyperModel):
         if config.transform.standardize:
             batches = evaluation_batches(training, config.batch_size)
             scaling = transform.fit_scaling(waveform.numpy() for waveform, _ in batches)
-        self._strategy = trainer.make_strategy(config.strategy)
+        self._strategy = training_step.make_strategy(config.strategy)
         with self._strategy.scope():
-            return trainer.new_model(
+            return training_step.new_model(
                 config,
                 training.waveform_shape,
                 scaling,
@@ -127,14 +126,15 @@ class TrialModel(keras_tuner.HyperModel):
         logs = str(plan.folder / "logs" / plan.title)
         # What a kill has left of a trial would be drawn beside it.
         shutil.rmtree(logs, ignore_errors=True)
-        callbacks = [
+        called = [
             averaging.MeasureAverages(),
-            _StopAtNonFinite(),
+            callbacks.StopAtNonFinite(),
             keras.callbacks.TensorBoard(logs, write_graph=False),
             hparams.KerasCallback(logs, _shown(plan.key), trial_id=plan.title),
         ]
         if self._keep_checkpoints:
-            callbacks.append(_KeepBest(model, plan.folder / "checkpoints" / f"{plan.title}.keras"))
+            path = plan.folder / "checkpoints" / f"{plan.title}.keras"
+            called.append(callbacks.KeepBest(model, path))
         batches = training_batches(
             training,
             config.batch_size,
@@ -143,13 +143,13 @@ class TrialModel(keras_tuner.HyperModel):
             augmentation=_augmentation(config, training),
         )
         with self._strategy.scope():
-            fitted = trainer.to_fit(model, config, training.num_records, self._strategy)
+            fitted = training_step.to_fit(model, config, training.num_records, self._strategy)
             history = fitted.fit(
                 batches,
                 validation_data=evaluation_batches(validation, config.batch_size),
                 steps_per_epoch=training.num_batches(config.batch_size),
                 epochs=config.epochs,
-                callbacks=callbacks,
+                callbacks=called,
                 shuffle=False,  # the batches are shuffled
                 verbose=0,
             ).history
@@ -172,33 +172,6 @@ def _augmentation(config: ConfigDict, training: Records) -> Augmentation:
     augmentation = Augmentation(**config.augmentation)
     augmentation.require_steps(training.waveform_shape[1])
     return augmentation
-
-
-class _StopAtNonFinite(keras.callbacks.Callback):
-    """Ends a training that has diverged: no later epoch could mend it."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if not np.isfinite(list(logs.values())).all():
-            self.model.stop_training = True
-
-
-class _KeepBest(keras.callbacks.Callback):
-    """Saves the model whenever its validation loss is the lowest so far."""
-
-    def __init__(self, saved: keras.Model, path: Path) -> None:
-        super().__init__()
-        self._saved = saved
-        self._path = path
-        self._best = math.inf
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if logs["val_loss"] < self._best:
-            self._best = logs["val_loss"]
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._path.with_name(f".{self._path.name}")
-            with averaging.averages(self._saved.optimizer):
-                self._saved.save(temporary)
-            temporary.replace(self._path)
 
 
 def _divergence(history: Mapping[str, list[float]]) -> str | None:

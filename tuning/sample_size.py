@@ -62,7 +62,8 @@ def _draw(study: Study, given: options.Options) -> None:
     path = folder / "sample_size.json"
     path.write_text(json.dumps(facts | found.to_json(), indent=2) + "\n", encoding="utf-8")
     number = sizes.FIGURES.get(study.model)
-    where = f"{study.model} on {given.dataset}, width {given.width_fraction:g}"
+    width = f", width {given.width_fraction:g}" if study.model == "mlp" else ""
+    where = f"{study.model} on {given.dataset}{width}"
     figure = figures.sample_size(
         number, f"Loss by test-set size\n{where}", found, given.settings.get("loss", "mse")
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,8 @@ def _write_best(config: ConfigDict, workdir: Path) -> Path:
     best = min(whole, key=score)
     path = workdir / "best_config.json"
     settings = json.loads(space.apply(best["values"], config).to_json_best_effort())
-    temporary = path.with_name(f".{path.name}")
+    # Several workers may end at the same time.
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)
     print(f"\nThe first settings: {BEST} {measure(whole[0], BEST):.4g}")

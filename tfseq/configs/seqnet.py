@@ -1,18 +1,11 @@
-r"""seqnet, the network that learns: dilated convolutions over frames of the record.
+"""seqnet, the network that learns: dilated convolutions over frames of the record.
 
     python -m tfseq.train --model=seqnet
 
 20 epochs, two and a half minutes on 2 cores. On simulated_emg: validation mse 0.013, test mse
 0.013; no predictor can go below 0.010, predicting the mean costs 1.28.
 
-Where there are few records, fewer weights, dropout and augmentation; a minute and a half:
-
-    python -m tfseq.train --model=seqnet --dataset=emg_lower_limb --manual_dir=emg --epochs=25 \
-        --config.model.filters=32 --config.model.blocks=7 --config.model.dropout=0.4 \
-        --config.augmentation.gain=0.3 --config.augmentation.noise=0.2 \
-        --config.augmentation.shift=500
-
-On emg_lower_limb: validation mse 0.4; predicting the mean costs 1.47 (docs/results.md).
+Where there are few records, `seqnet_few_records` has fewer weights, dropout and augmentation.
 """
 
 from ml_collections import ConfigDict

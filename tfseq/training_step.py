@@ -1,0 +1,107 @@
+"""What computes the steps of a training: devices, model and optimizer, in the fastest layout."""
+
+import keras
+import tensorflow as tf
+from ml_collections import ConfigDict
+
+from tfseq import averaging, models, optimizers, transform
+from tfseq.errors import UserError
+from tfseq.models import lowering
+
+WORTH_COMPILING = 1000
+"""Records an epoch from which compiling takes less time than it saves."""
+
+
+def make_strategy(name: str) -> tf.distribute.Strategy:
+    """Returns a distribution strategy over the machine's GPUs, or its CPU if it has none.
+
+    Args:
+        name: "one_device", "mirrored", or "auto": mirrored where there are several GPUs.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
+    if name == "mirrored" or (name == "auto" and len(gpus) > 1):
+        # The default, collective operations, mixes up those of batch normalizations (TF 2.21).
+        reduce = tf.distribute.NcclAllReduce if gpus else tf.distribute.ReductionToOneDevice
+        return tf.distribute.MirroredStrategy(devices, cross_device_ops=reduce())
+    return tf.distribute.OneDeviceStrategy(devices[0])
+
+
+def new_model(
+    config: ConfigDict,
+    waveform_shape: tuple[int, int],
+    scaling: transform.Scaling | None = None,
+    *,
+    steps_per_epoch: int = 1,
+) -> keras.Model:
+    """Returns the compiled model of a config, with freshly initialized weights.
+
+    Args:
+        config: The settings.
+        waveform_shape: (channels, steps).
+        scaling: Mean and variance of the training records' channels, if they are standardized.
+        steps_per_epoch: Steps of an epoch, for a schedule of the learning rate.
+    """
+    model = models.build(
+        **config.model.to_dict(),
+        waveform_shape=waveform_shape,
+        scaling=scaling,
+        views=config.transform.views,
+    )
+    optimizer = optimizers.make(**config.optimizer, steps=config.epochs * steps_per_epoch)
+    _compile(model, optimizer, config)
+    return model
+
+
+def _compile(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    config: ConfigDict,
+    *,
+    jit_compile: bool = False,
+) -> None:
+    model.compile(
+        optimizer=optimizer,
+        loss=config.loss,
+        metrics=[metric for metric in ("mse", "mae") if metric != config.loss],
+        jit_compile=jit_compile,
+    )
+
+
+def to_fit(
+    model: keras.Model, config: ConfigDict, num_records: int, strategy: tf.distribute.Strategy
+) -> keras.Model:
+    """Returns what computes the steps: the model itself, or its weights in faster layouts.
+
+    XLA cannot compile a step of several replicas; there the layers stay as they are, and all
+    replicas see the statistics of the whole batch.
+
+    Args:
+        model: A compiled model.
+        config: Its settings.
+        num_records: Records of an epoch: few are not worth compiling for.
+        strategy: Where it will train.
+
+    Raises:
+        UserError: If other layouts are asked for that cannot be had.
+    """
+    replicas = strategy.num_replicas_in_sync
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = replicas > 1
+    possible = replicas == 1 and config.precision == "float32"
+    if config.lowering == "always" and not possible:
+        raise UserError(
+            "--config.lowering: always needs one replica and --config.precision=float32"
+        )
+    averaging.leave_to_callbacks(model.optimizer)
+    on_cpu = not tf.config.list_logical_devices("GPU")
+    if replicas == 1 and on_cpu:
+        optimizers.fuse(model.optimizer)
+    worth = on_cpu and num_records >= WORTH_COMPILING
+    wanted = config.lowering == "always" or (config.lowering == "auto" and worth)
+    if not (possible and wanted and lowering.pays(model)):
+        return model
+    lowered = lowering.Lowered(model)
+    _compile(lowered, model.optimizer, config, jit_compile=True)
+    return lowered
