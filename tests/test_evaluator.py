@@ -95,7 +95,7 @@ def test_baselines_are_fitted_to_the_training_records_alone(builder):
 
 @pytest.mark.parametrize(("error", "r2"), [(0.0, 1.0), (1.0, 0.0)])
 def test_labels_that_do_not_vary_have_an_r2_that_json_can_hold(error, r2):
-    errors = evaluator._Errors()
+    errors = evaluator.Errors()
     errors.add(np.full((2, 5), 3.0 + error), np.full((2, 5), 3.0))
     assert errors.metrics()["r2"] == r2
 
