@@ -32,7 +32,9 @@ def sides(model: str, *, training: bool) -> list[str]:
         ours = ["tfseq", "tfseq mixed_bfloat16"] if training else ["tfseq", "tfseq export"]
         theirs = [name for name in TORCH if "channels_last" not in name]
     else:
-        ours = ["tfseq", "tfseq layers as they are"] if training else ["tfseq", "tfseq export"]
+        ours = ["tfseq", "tfseq layers as they are"]
+        if not training:
+            ours = ["tfseq", "tfseq export", "tfseq export compiled"]
         theirs = [name for name in TORCH if "bfloat16" not in name]
         if model == "resnet":  # it has no images
             theirs = [name for name in theirs if "channels_last" not in name]
@@ -65,19 +67,23 @@ def inference(side: str, model: str, batch_size: int) -> Step:
     from tfseq.models import lowering
 
     network = models.build(model)
-    if side == "tfseq export":
-        return _session(network, waveform)
+    if side.startswith("tfseq export"):
+        return _export(network, waveform, compiled=side == "tfseq export compiled")
     fast = lowering.inference(network)
     infer = tf.function(lambda x: fast(x, training=False), jit_compile=fast is not network)
     return lambda: infer(waveform).numpy()
 
 
-def _session(network, waveform: np.ndarray) -> Step:
-    """The export in TensorFlow's C++ session, which TF Serving runs it in."""
+def _export(network, waveform: np.ndarray, *, compiled: bool) -> Step:
+    """The export in TensorFlow's C++ session, which TF Serving runs it in, or compiled by XLA."""
+    from tfseq.saved_model import SavedModel
     from tfseq.serving import session, signatures
 
     with tempfile.TemporaryDirectory() as folder:
         signatures.save(network, Path(folder))
+        if compiled:
+            predict = SavedModel(folder).compiled()
+            return lambda: predict(waveform)
         served = session.Session(Path(folder))
     return lambda: served.run("serving_default", {"waveform": waveform})
 
