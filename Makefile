@@ -19,8 +19,9 @@ TFX_TESTS := tests/tfx tests/test_evaluator.py tests/test_schema.py tests/test_t
 train: $(VENV)/.installed
 	$(BIN)/python -m tfseq.train --model=seqnet
 
+# A process for each core, up to four: each holds a few GB.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
