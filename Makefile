@@ -14,13 +14,17 @@ TFX_TESTS := tests/tfx tests/test_evaluator.py tests/test_schema.py tests/test_t
 	tests/test_statistics_gen.py tests/test_example_validator.py tests/figures/test_figure_content.py \
 	tests/serving tests/test_pusher.py
 
-.PHONY: train test lint format bench reproduce tfx test-tfx clean
+.PHONY: train test test-faults lint format bench reproduce tfx test-tfx clean
 
 train: $(VENV)/.installed
 	$(BIN)/python -m tfseq.train --model=seqnet
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
+
+# Kills, damaged data, full disks, a long run.
+test-faults: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/faults
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from tfseq import schema
 PACKAGE = Path(tfseq.__file__).parent
 # A module may import from the lines above its own, and from those beside it.
 STAGES = [
-    {"errors", "schema"},
+    {"atomic_file", "errors", "schema"},
     {"datasets"},
     {"augmentation"},
     {"example_gen"},
