@@ -33,11 +33,23 @@ def prepared(
     if not builder.is_prepared():
         return _build(builder, source, manual_dir)
     if source is None or builder.info.metadata.get("source") == source:
+        _require_files(builder)
         return builder
     print(f"The files in {manual_dir} are not those that {builder.info.full_name} was built from.")
     with _set_aside(Path(builder.data_dir)):
         fresh = cls(config=_named_or_new(cls, config), data_dir=data_dir)
         return _build(fresh, source, manual_dir)
+
+
+def _require_files(builder: RecordBuilder) -> None:
+    """Refuses a data set that lacks files: TFDS takes one for whole that has a description."""
+    for split in builder.info.splits.values():
+        for path in split.filepaths:
+            if not path.exists():
+                raise UserError(
+                    f"{path} is gone; put it back, or remove {builder.data_path} to have the data "
+                    "set built again"
+                )
 
 
 def _build(builder: RecordBuilder, source: str | None, manual_dir: Path | None) -> RecordBuilder:

@@ -14,6 +14,8 @@ PACKAGE = Path(tfseq.__file__).parent
 STAGES = [
     {"atomic_file", "errors", "schema"},
     {"datasets"},
+    {"record_integrity"},
+    {"record_salvage"},
     {"augmentation"},
     {"example_gen"},
     {"fingerprint", "record_statistics", "value_counts"},
@@ -24,7 +26,7 @@ STAGES = [
     {"models"},
     {"configs", "torch_weights"},
     {"averaging", "optimizers", "checkpoint_files", "history"},
-    {"checkpoint", "run_config", "training_step"},
+    {"checkpoint", "run_config", "run_data", "training_step"},
     {"trainer"},
     {"evaluator", "baselines"},
     {"intervals"},
