@@ -22,6 +22,8 @@ def write(path: Path, content: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # that of a write names no file
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
