@@ -41,7 +41,9 @@ _USERS_ERRORS = (
 )
 # What TensorFlow writes of a file, whatever the error that it comes in.
 _REASONS = "|".join(os.strerror(number) for number in (*_USERS_ERRORS, errno.ENOENT))
-_TENSORFLOWS = re.compile(rf"(?:^|: |\}}\}} )(?P<file>[^:{{}};]+); (?P<reason>{_REASONS})")
+_TENSORFLOWS = re.compile(
+    rf"(?:^|: |\}}\}} )(?P<file>[^:{{}};\n]+); (?P<reason>{_REASONS})", re.MULTILINE
+)
 
 
 def run(main: Callable[[], None], define_flags: Callable[[], None], description: str) -> None:

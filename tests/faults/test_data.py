@@ -56,6 +56,7 @@ def test_skipping_trains_on_the_rest_and_continues_bit_by_bit(copied, tmp_path):
         cwd.mkdir()
         (cwd / "data").symlink_to(tmp_path / "data")
         for epochs in turns:
+            shutil.rmtree(cwd / "exports", ignore_errors=True)
             done = train(cwd, "--config.data.on_corrupt=skip", epochs=epochs).check()
             assert "skipped 6 of 90 records: " in done.stdout
             assert "record 17; " in done.stdout
