@@ -14,7 +14,7 @@ TFX_TESTS := tests/tfx tests/test_evaluator.py tests/test_schema.py tests/test_t
 	tests/test_statistics_gen.py tests/test_example_validator.py tests/figures/test_figure_content.py \
 	tests/serving tests/test_pusher.py
 
-.PHONY: train test lint format bench reproduce tfx test-tfx clean
+.PHONY: train test test-faults lint format bench reproduce tfx test-tfx clean
 
 train: $(VENV)/.installed
 	$(BIN)/python -m tfseq.train --model=seqnet
@@ -22,6 +22,10 @@ train: $(VENV)/.installed
 # A process for each core, up to four: each holds a few GB.
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
+
+# Kills, damaged data, full disks, a long run.
+test-faults: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/faults
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -6,9 +6,10 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import shuffle
+from tensorflow_datasets.core import example_serializer, shuffle
 
 from tfseq.datasets.record_builder import RecordBuilder, RecordConfig, fingerprint
 from tfseq.errors import UserError
@@ -33,6 +34,7 @@ def prepared(
     if not builder.is_prepared():
         return _build(builder, source, manual_dir)
     if source is None or builder.info.metadata.get("source") == source:
+        _require_files(builder)
         return builder
     print(f"The files in {manual_dir} are not those that {builder.info.full_name} was built from.")
     with _set_aside(Path(builder.data_dir)):
@@ -40,11 +42,24 @@ def prepared(
         return _build(fresh, source, manual_dir)
 
 
+def _require_files(builder: RecordBuilder) -> None:
+    """Refuses a data set that lacks files: TFDS takes one for whole that has a description."""
+    for split in builder.info.splits.values():
+        for path in split.filepaths:
+            if not path.exists():
+                raise UserError(
+                    f"{path} is gone; put it back, or remove {builder.data_path} to have the data "
+                    "set built again"
+                )
+
+
 def _build(builder: RecordBuilder, source: str | None, manual_dir: Path | None) -> RecordBuilder:
     if source is not None:
         builder.info.metadata["source"] = source
     # TFDS would hold up to 1 GB while it shuffles; the order does not depend on it.
     shuffle.MAX_MEM_BUFFER_SIZE = _SHUFFLE_BYTES
+    # TFDS would write the features of a record in an order that is another in every process.
+    example_serializer.ExampleSerializer.serialize_example = _serialized
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
     print(f"Building data set {builder.info.full_name} in {builder.data_dir}", flush=True)
@@ -54,6 +69,10 @@ def _build(builder: RecordBuilder, source: str | None, manual_dir: Path | None) 
             download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
         )
     return builder
+
+
+def _serialized(serializer: example_serializer.ExampleSerializer, example: Any) -> bytes:
+    return serializer.get_tf_example(example).SerializeToString(deterministic=True)
 
 
 @contextlib.contextmanager

@@ -70,10 +70,10 @@ def environment(**changes):
     return inherited | changes
 
 
-def start(module, *arguments, cwd, options=(), **changes):
-    """Starts `python -m tfseq.<module>` in the folder `cwd`."""
+def start(module, *arguments, cwd, options=(), prefix=(), **changes):
+    """Starts `python -m tfseq.<module>` in the folder `cwd`, behind another command if need be."""
     return subprocess.Popen(
-        [sys.executable, *options, "-m", f"tfseq.{module}", *map(str, arguments)],
+        [*prefix, sys.executable, *options, "-m", f"tfseq.{module}", *map(str, arguments)],
         cwd=cwd,
         env=environment(**changes),
         stdout=subprocess.PIPE,
@@ -91,9 +91,9 @@ def finish(process, limit=_LIMIT_SECONDS):
     return Finished(process.returncode, stdout, stderr)
 
 
-def run(module, *arguments, cwd, options=(), **changes):
+def run(module, *arguments, cwd, **changes):
     """Runs `python -m tfseq.<module>` in the folder `cwd`."""
-    return finish(start(module, *arguments, cwd=cwd, options=options, **changes))
+    return finish(start(module, *arguments, cwd=cwd, **changes))
 
 
 def read_json(path):

@@ -12,11 +12,13 @@ from tfseq import schema
 PACKAGE = Path(tfseq.__file__).parent
 # A module may import from the lines above its own, and from those beside it.
 STAGES = [
-    {"errors", "schema"},
+    {"atomic_file", "errors", "schema"},
     {"datasets"},
+    {"record_integrity"},
+    {"record_salvage"},
     {"augmentation"},
     {"example_gen"},
-    {"record_statistics", "value_counts"},
+    {"fingerprint", "record_statistics", "value_counts"},
     {"statistics_table", "statistics_proto", "record_checks"},
     {"statistics_gen"},
     {"example_validator"},
@@ -24,7 +26,7 @@ STAGES = [
     {"models"},
     {"configs", "torch_weights"},
     {"averaging", "optimizers", "checkpoint_files", "history"},
-    {"checkpoint", "run_config", "training_step"},
+    {"checkpoint", "run_config", "run_data", "training_step"},
     {"trainer"},
     {"evaluator", "baselines"},
     {"intervals"},

@@ -124,12 +124,17 @@ def save_best(model: keras.Model, position: Position, folder: Path) -> None:
 def restore(folder: Path) -> Restored | None:
     """Reads the newest checkpoint that is whole; says which are damaged.
 
+    What a process that was killed while it wrote has left is removed.
+
     Returns:
         The checkpoint; None if there is none at all.
 
     Raises:
         UserError: If there are some, and all are damaged.
     """
+    for leftover in folder.glob(".[0-9]*keras"):
+        if not _is_running(int(leftover.name.split(".")[1])):
+            leftover.unlink(missing_ok=True)
     damaged = []
     for path in (folder / _LAST, folder / _PREVIOUS):
         if not path.is_file():
@@ -204,6 +209,16 @@ def _read(path: Path) -> Restored:
     return Restored(
         path, model, Position(**state), metrics and [np.asarray(value) for value in metrics]
     )
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def _require_whole(path: Path) -> None:

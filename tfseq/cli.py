@@ -8,6 +8,7 @@ import difflib
 import errno
 import logging
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -31,11 +32,17 @@ _NOISE = (
 _USERS_ERRORS = (
     errno.ENOSPC,
     errno.EDQUOT,
+    errno.EFBIG,
     errno.EACCES,
     errno.EROFS,
     errno.ENOTDIR,
     errno.EISDIR,
     errno.EEXIST,
+)
+# What TensorFlow writes of a file, whatever the error that it comes in.
+_REASONS = "|".join(os.strerror(number) for number in (*_USERS_ERRORS, errno.ENOENT))
+_TENSORFLOWS = re.compile(
+    rf"(?:^|: |\}}\}} )(?P<file>[^:{{}};\n]+); (?P<reason>{_REASONS})", re.MULTILINE
 )
 
 
@@ -67,6 +74,11 @@ def run(main: Callable[[], None], define_flags: Callable[[], None], description:
         if error.errno not in _USERS_ERRORS:
             raise
         _fail(f"{error.filename or 'writing'}: {error.strerror}")
+    except Exception as error:
+        found = _TENSORFLOWS.search(str(error))
+        if not found:
+            raise
+        _fail(f"{found['file']}: {found['reason']}")
 
 
 def define_data_flags() -> None:

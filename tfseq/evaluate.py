@@ -30,7 +30,7 @@ def main() -> None:
     cli.import_tensorflow()
     from pathlib import Path
 
-    from tfseq import datasets, evaluator
+    from tfseq import datasets, evaluator, record_integrity
     from tfseq.errors import UserError
     from tfseq.example_gen import Split
     from tfseq.saved_model import SavedModel
@@ -48,13 +48,14 @@ def main() -> None:
             f"--dataset: {FLAGS.dataset} has waveforms of {scored.waveform_shape}, "
             f"the model wants {model.waveform_shape} (channels, steps)"
         )
-    splits = evaluator.evaluate(
-        model.predict,
-        Split(builder, "train"),
-        [scored],
-        half_width=model.half_width if model.has_intervals else None,
-        batch_size=FLAGS.batch_size,
-    )
+    with record_integrity.named(builder):
+        splits = evaluator.evaluate(
+            model.predict,
+            Split(builder, "train"),
+            [scored],
+            half_width=model.half_width if model.has_intervals else None,
+            batch_size=FLAGS.batch_size,
+        )
     name = model.config.get("model", {}).get("name", FLAGS.saved_model)
     evaluation = evaluator.summary(
         splits, model=name, dataset=FLAGS.dataset, export=FLAGS.saved_model

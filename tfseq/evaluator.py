@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseq import baselines
+from tfseq import atomic_file, baselines
 from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches
 from tfseq.models import lowering
@@ -149,10 +149,7 @@ def summary(
 
 def write(evaluation: dict[str, Any], path: Path) -> None:
     """Writes evaluation.json, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(json.dumps(evaluation, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    atomic_file.write(path, json.dumps(evaluation, indent=2) + "\n")
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -168,7 +168,11 @@ def main() -> None:
     """Runs the command."""
     cli.require("dataset")
     cli.import_tensorflow()
-    validation = validate(dataset_flags.load(), FLAGS.named)
+    from tfseq import record_integrity
+
+    builder = dataset_flags.load()
+    with record_integrity.named(builder):
+        validation = validate(builder, FLAGS.named)
     print(table(validation, FLAGS.dataset))
     if validation.refused:
         raise SystemExit(1)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import keras
 
+from tfseq import atomic_file
+
 
 class EpochLine(keras.callbacks.Callback):
     """One line an epoch, for output that goes to a file.
@@ -30,7 +32,7 @@ class EpochLine(keras.callbacks.Callback):
 
 
 def cut(path: Path, epochs: int) -> None:
-    """Drops rows of epochs that a kill has undone: logged, but not saved.
+    """Drops rows of epochs that a kill has undone, logged but not saved, and rows cut short.
 
     Args:
         path: The CSV file of `keras.callbacks.CSVLogger`; made room for if it is not there.
@@ -39,5 +41,5 @@ def cut(path: Path, epochs: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file():
         header, *rows = path.read_bytes().splitlines(keepends=True) or [b""]
-        kept = [row for row in rows if int(row.partition(b",")[0]) < epochs]
-        path.write_bytes(b"".join([header, *kept]))
+        kept = [row for row in rows if row.endswith(b"\n") and int(row.split(b",")[0]) < epochs]
+        atomic_file.write(path, b"".join([header, *kept]) if header.endswith(b"\n") else b"")

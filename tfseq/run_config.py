@@ -6,19 +6,18 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from tfseq import checkpoint_files
+from tfseq import atomic_file, checkpoint_files
 from tfseq.errors import UserError
 
 # What may differ between a run and its continuation.
 _CHANGEABLE = {"epochs", "early_stopping", "checkpoint", "strategy", "lowering", "interval"}
+_CHANGEABLE |= {"data.on_corrupt"}
 _NAME = "config.json"
 
 
 def write(config: ConfigDict, workdir: Path) -> None:
     """Writes the settings."""
-    workdir.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_settings(config), indent=2) + "\n"
-    (workdir / _NAME).write_text(text, encoding="utf-8")
+    atomic_file.write(workdir / _NAME, json.dumps(_settings(config), indent=2) + "\n")
 
 
 def refuse_other(config: ConfigDict, workdir: Path) -> None:

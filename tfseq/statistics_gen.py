@@ -68,13 +68,14 @@ def main() -> None:
     if FLAGS.output:
         cli.require_writable("--output", Path(FLAGS.output))
     cli.import_tensorflow()
-    from tfseq import statistics_table
+    from tfseq import record_integrity, statistics_table
     from tfseq.example_gen import Split
 
     builder = dataset_flags.load()
     splits = [Split(builder, name) for name in FLAGS.splits or builder.info.splits]
     for split in splits:
-        statistics = generate(split)
+        with record_integrity.named(builder):
+            statistics = generate(split)
         print(f"{FLAGS.dataset}, {statistics_table.table(statistics, split.name)}\n", flush=True)
         if FLAGS.output:
             write(statistics, split.name, Path(FLAGS.output))

@@ -22,6 +22,7 @@ from tfseq import cli, config_flags
 
 if TYPE_CHECKING:
     import keras
+    from tensorflow_datasets.core import DatasetBuilder
 
     from tfseq import trainer
 
@@ -55,13 +56,23 @@ def main() -> None:
     cli.require_writable("--export_dir", Path(FLAGS.export_dir, config.model.name))
 
     cli.import_tensorflow()
-    from tfseq import checkpoint, datasets, evaluator, intervals, trainer
-    from tfseq.example_gen import Split
+    from tfseq import datasets, record_integrity, record_salvage
 
     settings = config.dataset.to_dict()
     builder = datasets.load(
         settings.pop("name"), data_dir=FLAGS.data_dir, manual_dir=FLAGS.manual_dir, **settings
     )
+    if config.data.on_corrupt == "skip":
+        builder = record_salvage.salvaged(builder, workdir / "salvaged")
+    with record_integrity.named(builder):
+        _train(config, builder, workdir)
+
+
+def _train(config: ConfigDict, builder: "DatasetBuilder", workdir: Path) -> None:
+    """Trains, measures and exports."""
+    from tfseq import checkpoint, evaluator, intervals, trainer
+    from tfseq.example_gen import Split
+
     training = Split(builder, config.data.train_split)
     validation = Split(builder, config.data.validation_split)
     scored = [validation]

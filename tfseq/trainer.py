@@ -18,6 +18,7 @@ from tfseq import (
     checkpoint_files,
     history,
     run_config,
+    run_data,
     training_step,
     transform,
 )
@@ -50,21 +51,26 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
         config: The settings, see `tfseq.configs`.
         training: The records to learn from.
         validation: The records that choose the best epoch.
-        workdir: Gets config.json, logs/ (TensorBoard, history.csv) and checkpoints/.
+        workdir: Gets config.json, data.json, logs/ (TensorBoard, history.csv) and checkpoints/.
 
     Returns:
         The model with the lowest validation loss.
 
     Raises:
-        UserError: If the workdir holds a run with other settings, the settings do not fit the
-            machine or the data, or the loss is not finite.
+        UserError: If the workdir holds a run with other settings or data, the settings do not fit
+            the machine or the data, or the loss is not finite.
         checkpoint.Interrupted: After a SIGINT; what was trained is saved.
     """
     run_config.refuse_other(config, workdir)
+    # A pipeline of TFX, which has no builders, keeps its own account of the data.
+    data = run_data.describe(training, validation) if training.builder else {}
+    run_data.refuse_other(data, workdir)
     augmentation = Augmentation(**config.augmentation)
     augmentation.require_steps(training.waveform_shape[1])
     folder = workdir / "checkpoints"
     keras.utils.set_random_seed(config.seed)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
     strategy = training_step.make_strategy(config.strategy)
     with _precision(config.precision), strategy.scope():
         restored = checkpoint_files.restore(folder)
@@ -79,6 +85,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
             position, metrics = Position(), None
         fitted = training_step.to_fit(model, config, training.num_records, strategy)
         run_config.write(config, workdir)
+        run_data.write(data, workdir)
         print(_summary(model, training, validation, strategy))
         done = position.epoch >= config.epochs or _out_of_patience(config, position)
         if restored:

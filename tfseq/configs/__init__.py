@@ -18,6 +18,7 @@ OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 SCHEDULES = ("constant", "cosine")
 LOSSES = ("mse", "mae", "huber")
 CACHES = LOWERINGS = ("auto", "always", "never")
+ON_CORRUPT = ("error", "skip")
 
 _FOUND = ("cnn_time", "conv_ae_time", "resnet_time", "seqnet_few_records")
 
@@ -70,6 +71,7 @@ def check(config: ConfigDict) -> None:
         "optimizer.schedule": (config.optimizer.schedule, SCHEDULES),
         "loss": (config.loss, LOSSES),
         "data.cache": (config.data.cache, CACHES),
+        "data.on_corrupt": (config.data.on_corrupt, ON_CORRUPT),
         "lowering": (config.lowering, LOWERINGS),
     }
     for key, (value, known) in choices.items():

@@ -34,6 +34,8 @@ def get_config() -> ConfigDict:
             "epochs": 10,
             "batch_size": 128,
             "seed": 0,
+            # TensorFlow's deterministic operations: the same bits on a GPU too, more slowly.
+            "deterministic": False,
             # The data set: `name`, and its own settings; empty keeps the data set's default.
             "dataset": {
                 "name": "simulated_emg",
@@ -52,8 +54,14 @@ def get_config() -> ConfigDict:
                 "steps": unset(),
             },
             # Splits may be parts, such as train[:10%]. cache keeps the records in memory: always,
-            # never, or auto, where they take less than a quarter of what is free.
-            "data": {"train_split": "train", "validation_split": "validation", "cache": "auto"},
+            # never, or auto, where they take less than a quarter of what is free. on_corrupt:
+            # damaged records are an error, or skip leaves them out.
+            "data": {
+                "train_split": "train",
+                "validation_split": "validation",
+                "cache": "auto",
+                "on_corrupt": "error",
+            },
             # Inside the model: give every channel mean 0 and variance 1; show the network some of
             # waveform, normalized, rectified, log_envelope, log_gain (tfseq.transform).
             "transform": {"standardize": False, "views": ("waveform",)},
