@@ -186,5 +186,8 @@ def _settings(config: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 def _fail(message: str, code: int = 1) -> None:
     sys.stdout.flush()
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    # What stands in a file may be in a message; a terminal obeys what is not printable.
+    line = " ".join(message.split())
+    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    print(f"error: {shown}", file=sys.stderr)
     raise SystemExit(code)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseq.datasets.record_sets import arrays
+from tfseq.datasets.record_sets import arrays, reading
 from tfseq.errors import UserError
 
 FORM = f"set1.npz, or set1_x.npy and set1_y.npy, set2 and so on, with {arrays.FORM}"
@@ -56,7 +56,7 @@ class RecordSet:
         Raises:
             UserError: If a file is damaged.
         """
-        read = arrays.streamed if self._is_npz else arrays.mapped
+        read = reading.from_npz if self._is_npz else reading.from_npy
         return read(self.x, self.y, wanted)
 
 
