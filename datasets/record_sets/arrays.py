@@ -15,6 +15,7 @@ AXES = {"x": ("records", "channels", "steps"), "y": ("records", "steps")}
 FORM = " and ".join(f"{key} ({', '.join(axes)})" for key, axes in AXES.items())
 
 _NAMES_TOLD = 8
+_CHARACTERS_TOLD = 40
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # UnicodeDecodeError: a name in an archive that is no text. ValueError: a place before the file.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
@@ -57,7 +58,7 @@ def npz_headers(path: Path) -> tuple[Array, Array]:
         keys = [name.removesuffix(".npy") for name in members if name.endswith(".npy")]
         for key in AXES:
             if keys.count(key) != 1:
-                has = ", ".join(keys[:_NAMES_TOLD]) or "no arrays"
+                has = ", ".join(map(_told, keys[:_NAMES_TOLD])) or "no arrays"
                 there = "are several arrays" if key in keys else "is no array"
                 raise UserError(f"{path}: there {there} {key}; it has {has}; expected {FORM}")
             entry = archive.getinfo(f"{key}.npy")
@@ -128,3 +129,7 @@ def damage_told(path: Path, place: str = "") -> Iterator[None]:
         raise UserError(
             f"{path}: cannot be read{place} ({why}); expected a whole file as {kind} writes it"
         ) from error
+
+
+def _told(name: str) -> str:
+    return repr(name[:_CHARACTERS_TOLD])[1:-1]

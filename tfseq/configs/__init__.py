@@ -105,6 +105,6 @@ def check(config: ConfigDict) -> None:
             )
     if not 0 < config.optimizer.learning_rate < math.inf:
         raise UserError(
-            "--config.optimizer.learning_rate: expected a finite number above 0, "
+            "--config.optimizer.learning_rate: expected a number above 0, "
             f"got {config.optimizer.learning_rate}"
         )

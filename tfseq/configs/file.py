@@ -62,20 +62,23 @@ def _update(config: ConfigDict, found: dict[str, Any], prefix: str) -> None:
                 raise UserError(f"{name}: expected a group of settings, got {_told(given)}")
             _update(before, given, f"{name}.")
             continue
-        value = _as_tuple(given)
-        # Python takes True for 1, and a setting that is None for unset.
-        fits = isinstance(value, bool) == isinstance(before, bool) and value is not None
         try:
+            value = _as_tuple(given)
+            # Python takes True for 1, and a setting that is None for unset.
+            fits = isinstance(value, bool) == isinstance(before, bool) and value is not None
             if before is not None and not fits:
                 raise TypeError
             config[key] = value
         except (TypeError, OverflowError):
-            raise UserError(
-                f"{name}: expected {type(before).__name__}, such as {before!r}; got {_told(value)}"
-            ) from None
+            kind = (
+                f"{type(before).__name__}, such as {before!r}" if before is not None else "values"
+            )
+            raise UserError(f"{name}: expected {kind}; got {_told(given)}") from None
 
 
 def _as_tuple(value: Any) -> Any:
+    if isinstance(value, dict):
+        raise TypeError
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
 
 
