@@ -39,7 +39,7 @@ STAGES = [
     {"tfx"},
     {"dataset_flags", "config_flags"},
     {"record_files"},
-    {"train", "evaluate", "predict", "figures", "client", "formats", "pipeline"},
+    {"build", "train", "evaluate", "predict", "figures", "client", "formats", "pipeline"},
 ]
 STAGE = {name: number for number, names in enumerate(STAGES) for name in names}
 # What the stages of one line may import of each other.

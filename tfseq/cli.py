@@ -25,6 +25,7 @@ FLAGS = flags.FLAGS
 _NOISE = (
     "`FeatureConnector.dtype` is deprecated",  # TFDS 4.9 warns about its own code
     "Using custom data configuration",  # settings other than the default are no reason to worry
+    "apitools not found",  # Beam, of Google Cloud
     "has no dataset_info.json",  # TFDS looks for a data set before it builds it
 )
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -11,14 +11,14 @@ from tfseq.datasets.record_sets.arrays import AXES, Array, damage_told
 
 
 def from_npy(
-    x: Array, y: Array, wanted: Callable[[int], bool]
+    x: Array, y: Array, indices: Iterable[int]
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Yields the wanted records of two .npy files, without reading the others.
+    """Yields some records of two .npy files, without reading the others.
 
     Args:
         x: Header of the waveforms.
         y: Header of the labels.
-        wanted: Says by its index whether a record is wanted.
+        indices: Those of the records, in rising order.
 
     Yields:
         index, waveform (channels, steps) and label (steps,), both float32.
@@ -32,7 +32,7 @@ def from_npy(
             with damage_told(array.path):
                 stream = stack.enter_context(array.path.open("rb"))
             readers.append(npy_format.Records(array, stream))
-        for index in filter(wanted, range(x.shape[0])):
+        for index in indices:
             values = []
             for array, reader in zip((x, y), readers, strict=True):
                 with damage_told(array.path, f" in {array.key} at record {index}"):
