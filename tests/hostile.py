@@ -61,7 +61,7 @@ def told(read):
     Every other exception is a finding.
     """
     try:
-        with np.errstate(all="raise"):
+        with np.errstate(divide="raise", over="raise", invalid="raise"):
             read()
     except UserError as error:
         message = str(error)

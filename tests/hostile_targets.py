@@ -75,6 +75,13 @@ def weights(suffix, folder, data):
     return hostile.told(lambda: torch_weights.load(small_model(), path))
 
 
+def read_weights(folder):
+    """Reads w.npz in a folder into the small model."""
+    from tfseq import torch_weights
+
+    torch_weights.load(small_model(), folder / "w.npz")
+
+
 def state():
     """Weights of the small model in PyTorch's layout."""
     from tfseq import torch_weights
