@@ -39,6 +39,7 @@ def load(
     *,
     data_dir: str | Path | None = None,
     manual_dir: str | Path | None = None,
+    beam_pipeline_options: str | None = None,
     **settings: Any,
 ) -> "RecordBuilder":
     """Returns a builder whose records are on disk; builds them if they are not.
@@ -49,12 +50,14 @@ def load(
         name: One of `names()`.
         data_dir: Where TFDS keeps data sets; TFDS's own default (`~/tensorflow_datasets`) if None.
         manual_dir: The folder of the raw files, for the data sets that are made from some.
+        beam_pipeline_options: Options of Apache Beam, to build with it: `name=value` of each, with
+            commas between. The records do not depend on it.
         **settings: Settings of the data set: the fields of its builder config. None is its default.
 
     Raises:
         UserError: If a name, a setting, the folder or a record in it is not as expected.
     """
-    from tfseq.datasets import preparing
+    from tfseq.datasets import beam, preparing
 
     cls = builder_class(name)
     known = cls.CONFIG_CLASS.settings()
@@ -72,4 +75,7 @@ def load(
                 f"{name} {f'wants one with {cls.EXPECTS}' if cls.EXPECTS else 'needs none'}"
             )
     config = cls.CONFIG_CLASS.from_settings(folder, **given)
-    return preparing.prepared(cls, config, data_dir=data_dir, manual_dir=folder)
+    beam_options = beam_pipeline_options and beam.pipeline_options(beam_pipeline_options)
+    return preparing.prepared(
+        cls, config, data_dir=data_dir, manual_dir=folder, beam_options=beam_options or None
+    )

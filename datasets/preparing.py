@@ -6,13 +6,17 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer, shuffle
 
+from tfseq.datasets import beam
 from tfseq.datasets.record_builder import RecordBuilder, RecordConfig, fingerprint
 from tfseq.errors import UserError
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 _SHUFFLE_BYTES = 32 << 20
 
@@ -23,8 +27,9 @@ def prepared(
     *,
     data_dir: str | Path | None,
     manual_dir: Path | None,
+    beam_options: "PipelineOptions | None" = None,
 ) -> RecordBuilder:
-    """Returns a builder of `cls` whose records are on disk.
+    """Returns a builder of `cls` whose records are on disk, built with Beam if it has options.
 
     Raises:
         UserError: If the raw files are missing or hold something that a record may not.
@@ -32,14 +37,14 @@ def prepared(
     builder = cls(config=_named_or_new(cls, config), data_dir=data_dir)
     source = _source(builder, config, manual_dir)
     if not builder.is_prepared():
-        return _build(builder, source, manual_dir)
+        return _build(builder, source, manual_dir, beam_options)
     if source is None or builder.info.metadata.get("source") == source:
         _require_files(builder)
         return builder
     print(f"The files in {manual_dir} are not those that {builder.info.full_name} was built from.")
     with _set_aside(Path(builder.data_dir)):
         fresh = cls(config=_named_or_new(cls, config), data_dir=data_dir)
-        return _build(fresh, source, manual_dir)
+        return _build(fresh, source, manual_dir, beam_options)
 
 
 def _require_files(builder: RecordBuilder) -> None:
@@ -53,7 +58,12 @@ def _require_files(builder: RecordBuilder) -> None:
                 )
 
 
-def _build(builder: RecordBuilder, source: str | None, manual_dir: Path | None) -> RecordBuilder:
+def _build(
+    builder: RecordBuilder,
+    source: str | None,
+    manual_dir: Path | None,
+    beam_options: "PipelineOptions | None",
+) -> RecordBuilder:
     if source is not None:
         builder.info.metadata["source"] = source
     # TFDS would hold up to 1 GB while it shuffles; the order does not depend on it.
@@ -63,11 +73,17 @@ def _build(builder: RecordBuilder, source: str | None, manual_dir: Path | None) 
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
     print(f"Building data set {builder.info.full_name} in {builder.data_dir}", flush=True)
-    # TFDS would speak of downloads; there are none.
-    with contextlib.redirect_stdout(io.StringIO()):
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-        )
+    builder.with_beam = beam_options is not None
+    config = tfds.download.DownloadConfig(manual_dir=manual_dir, beam_options=beam_options)
+    try:
+        # TFDS would speak of downloads; there are none.
+        with contextlib.redirect_stdout(io.StringIO()):
+            builder.download_and_prepare(download_config=config)
+    except Exception as error:
+        refusal = beam.refusal(error) if builder.with_beam else None
+        if refusal is None:
+            raise
+        raise refusal from error
     return builder
 
 

@@ -2,8 +2,9 @@
 
 import dataclasses
 import hashlib
+import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -64,6 +65,9 @@ class RecordBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     EXPECTS: ClassVar[str | None] = None
     """What `--manual_dir` must hold, in words; None for a data set that needs no files."""
 
+    with_beam = False
+    """Whether Apache Beam generates the records."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # TFDS derives these from the package's name, which an editable install does not follow.
@@ -82,6 +86,19 @@ class RecordBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def record_shape(self) -> tuple[int, int]:
         """Returns (channels, steps) of this data set's waveforms."""
         return schema.waveform_shape()
+
+    def from_parts(self, parts: Iterable[Any], generate: Callable[[Any], Iterator]) -> Any:
+        """Returns the examples of a split: an iterator, or a Beam transform if it is built so.
+
+        Args:
+            parts: What the split consists of, in order.
+            generate: Yields the examples of a part. Beam pickles it.
+        """
+        if not self.with_beam:
+            return itertools.chain.from_iterable(map(generate, parts))
+        import apache_beam
+
+        return apache_beam.Create(parts) | apache_beam.Reshuffle() | apache_beam.FlatMap(generate)
 
     def _info(self) -> tfds.core.DatasetInfo:
         channels, steps = self.record_shape()

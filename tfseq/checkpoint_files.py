@@ -13,25 +13,18 @@ import dataclasses
 import json
 import os
 import shutil
-import struct
 import zipfile
-import zlib
 from pathlib import Path
 
 import keras
 import numpy as np
 from absl import logging
 
-from tfseq import transform  # noqa: F401 - registers a layer that Keras has to find
+from tfseq import keras_file
 from tfseq.errors import UserError
 
 _STATE = "training_state.json"
 _LAST, _PREVIOUS, _BEST = "last.keras", "previous.keras", "best.keras"
-# What zipfile, h5py and Keras raise for bytes that are not theirs.
-_DAMAGE = (
-    *(OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, AttributeError),
-    *(struct.error, zipfile.BadZipFile, zlib.error),
-)
 
 
 @dataclasses.dataclass
@@ -141,7 +134,7 @@ def restore(folder: Path) -> Restored | None:
             continue
         try:
             restored = _read(path)
-        except _DAMAGE:
+        except keras_file.DAMAGE:
             damaged.append(path)
             continue
         for each in damaged:
@@ -165,7 +158,7 @@ def load_best(model: keras.Model, folder: Path) -> None:
     try:
         _require_whole(path)
         model.load_weights(path)
-    except _DAMAGE as error:
+    except keras_file.DAMAGE as error:
         raise UserError(
             f"{path} is damaged, and with it the weights of the best epoch; remove the workdir or "
             "name another --workdir"
@@ -202,7 +195,7 @@ def _read(path: Path) -> Restored:
     _require_whole(path)
     with zipfile.ZipFile(path) as archive:
         state = json.loads(archive.read(_STATE))
-    model = keras.models.load_model(path)
+    model = keras_file.load(path)
     for variable, value in zip(_random_states(model), state.pop("random_states"), strict=True):
         variable.assign(np.asarray(value, variable.dtype))
     metrics = state.pop("metrics")
@@ -222,6 +215,7 @@ def _is_running(process: int) -> bool:
 
 
 def _require_whole(path: Path) -> None:
+    keras_file.require_uncompressed(path)
     with zipfile.ZipFile(path) as archive:
         if bad := archive.testzip():
             raise zipfile.BadZipFile(bad)

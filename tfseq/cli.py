@@ -26,6 +26,7 @@ FLAGS = flags.FLAGS
 _NOISE = (
     "`FeatureConnector.dtype` is deprecated",  # TFDS 4.9 warns about its own code
     "Using custom data configuration",  # settings other than the default are no reason to worry
+    "apitools not found",  # Beam, of Google Cloud
     "has no dataset_info.json",  # TFDS looks for a data set before it builds it
 )
 
@@ -198,5 +199,8 @@ def _settings(config: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 def _fail(message: str, code: int = 1) -> None:
     sys.stdout.flush()
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    # What stands in a file may be in a message; a terminal obeys what is not printable.
+    line = " ".join(message.split())
+    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    print(f"error: {shown}", file=sys.stderr)
     raise SystemExit(code)

@@ -24,8 +24,11 @@ def define() -> None:
     config_flags.DEFINE_config_dict("config", config)
 
 
-def load() -> "RecordBuilder":
+def load(beam_pipeline_options: str | None = None) -> "RecordBuilder":
     """Returns the builder that the flags name; builds its records if need be.
+
+    Args:
+        beam_pipeline_options: Options of Apache Beam, to build with it.
 
     Raises:
         UserError: If a flag is not as expected.
@@ -36,5 +39,6 @@ def load() -> "RecordBuilder":
         FLAGS.dataset,
         data_dir=FLAGS.data_dir,
         manual_dir=FLAGS.manual_dir,
+        beam_pipeline_options=beam_pipeline_options,
         **FLAGS.config.dataset.to_dict(),
     )

@@ -19,7 +19,8 @@ import numpy as np
 from keras import ops
 from ml_collections import ConfigDict
 
-from tfseq import evaluator, models, optimizers, training_step, transform
+from tfseq import evaluator, keras_file, models, optimizers, training_step, transform
+from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches, training_batches
 from tfseq.models import lowering
 
@@ -96,12 +97,19 @@ def of_run(
     name = f"half_width_{best_epoch}_{config.interval.coverage}_{config.interval.epochs}"
     path = workdir / "checkpoints" / f"{name}.keras"
     if path.is_file():
-        return keras.models.load_model(path)
+        return _read(path)
     width = fit(config, model, training, validation)
     temporary = path.with_name(f".{path.name}")
     width.save(temporary)
     temporary.replace(path)
     return width
+
+
+def _read(path: Path) -> keras.Model:
+    try:
+        return keras_file.load(path)
+    except keras_file.DAMAGE as error:
+        raise UserError(f"{path} is damaged; remove it, and it is made again") from error
 
 
 class _Distances(keras.Model):

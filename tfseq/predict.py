@@ -37,7 +37,7 @@ def main() -> None:
     interval_target = FLAGS.interval_output and Path(FLAGS.interval_output)
     for path in filter(None, (target, interval_target)):
         record_files.require_folder(path)
-    waveforms = record_files.open_waveforms(source)
+    waveforms = record_files.Waveforms(source)
     cli.import_tensorflow()
     from tfseq.saved_model import SavedModel
 
@@ -53,12 +53,12 @@ def main() -> None:
             f"--interval_output: {FLAGS.saved_model} has no intervals; tfseq.train makes them with "
             "--config.interval.coverage"
         )
-    files = {"source": source, "batch_size": FLAGS.batch_size}
-    record_files.label_records(model.predict, waveforms, target=target, **files)
-    print(f"{len(waveforms)} records labelled: {target}")
+    batches = {"batch_size": FLAGS.batch_size}
+    record_files.label_records(model.predict, waveforms, target=target, **batches)
+    print(f"{waveforms.shape[0]} records labelled: {target}")
     if interval_target:
         record_files.label_records(
-            model.interval, waveforms, target=interval_target, ends=True, **files
+            model.interval, waveforms, target=interval_target, ends=True, **batches
         )
         print(f"Their intervals: {interval_target}")
 

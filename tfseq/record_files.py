@@ -3,7 +3,8 @@
 Neither file need fit into memory, and the output is there whole or not at all.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,36 +24,73 @@ def require_folder(target: Path) -> None:
         raise UserError(f"--output: there is no folder {target.parent}")
 
 
-def open_waveforms(path: Path) -> "np.ndarray":
-    """Opens a .npy file without reading it.
+class Waveforms:
+    """The records of an .npy file, read batch by batch.
 
     Args:
         path: An array (records, channels, steps) of any real dtype.
 
-    Returns:
-        The array, mapped from the file.
+    Attributes:
+        path: The file.
+        shape: (records, channels, steps).
 
     Raises:
         UserError: If it is no such file, or holds no records.
     """
-    import numpy as np
 
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"--input: {path} is not a readable .npy file of numbers") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not array.size:
-        raise UserError(
-            f"--input: {path} does not hold an array (records, channels, steps) of real numbers"
-        )
-    return array
+    def __init__(self, path: Path) -> None:
+        from tfseq import npy_format
+
+        self.path = path
+        try:
+            if not path.is_file():
+                raise ValueError("not a regular file")
+            with path.open("rb") as stream:
+                self._header = npy_format.read_header(stream)
+        except (OSError, ValueError) as error:
+            raise UserError(f"--input: {path} is not a readable .npy file of numbers") from error
+        self.shape = self._header.shape
+        if self._header.dtype.kind not in "fiu" or not math.prod(self.shape):
+            raise UserError(
+                f"--input: {path} does not hold an array (records, channels, steps) of real numbers"
+            )
+        if len(self.shape) != 3:
+            raise UserError(
+                f"{path}: the array has shape {self.shape}; expected (records, channels, steps)"
+            )
+        if self._header.record_bytes > npy_format.LARGEST_RECORD:
+            raise UserError(
+                f"--input: a record of {path} has {self._header.record_bytes} bytes; expected at "
+                f"most {npy_format.LARGEST_RECORD}"
+            )
+        if path.stat().st_size < self._header.offset + self._header.data_bytes:
+            raise UserError(f"--input: {path} is cut short; expected {self.shape[0]} records")
+
+    def batches(self, size: int) -> "Iterator[np.ndarray]":
+        """Yields (at most `size`, channels, steps) float32.
+
+        Raises:
+            UserError: If the file cannot be read to its end.
+        """
+        import numpy as np
+
+        from tfseq import npy_format
+
+        with self.path.open("rb") as stream:
+            records = npy_format.Records(self._header, stream)
+            for start in range(0, self.shape[0], size):
+                stop = min(start + size, self.shape[0])
+                try:
+                    batch = [npy_format.as_float32(records.read(i)) for i in range(start, stop)]
+                except (OSError, EOFError) as error:
+                    raise UserError(f"--input: {self.path} is cut short") from error
+                yield np.stack(batch)
 
 
 def label_records(
     label: Callable[["np.ndarray"], "np.ndarray"],
-    waveforms: "np.ndarray",
+    waveforms: Waveforms,
     *,
-    source: Path,
     target: Path,
     batch_size: int,
     finite: bool = True,
@@ -62,8 +100,7 @@ def label_records(
 
     Args:
         label: Maps waveforms (batch, channels, steps) float32 to labels (batch, steps) float32.
-        waveforms: An array (records, channels, steps) of any real dtype.
-        source: The file that they come from, for messages.
+        waveforms: The file of the waveforms.
         target: Where the labels (records, steps) float32 go; what is there is replaced.
         batch_size: Records at a time.
         finite: Whether NaN and infinity are refused.
@@ -74,7 +111,7 @@ def label_records(
     """
     temporary = target.with_name(f".{target.name}.incomplete")
     try:
-        _write(label, waveforms, source, temporary, batch_size, finite, ends)
+        _write(label, waveforms, temporary, batch_size, finite, ends)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -82,8 +119,7 @@ def label_records(
 
 def _write(
     label: Callable[["np.ndarray"], "np.ndarray"],
-    waveforms: "np.ndarray",
-    source: Path,
+    waveforms: Waveforms,
     target: Path,
     batch_size: int,
     finite: bool,
@@ -92,13 +128,18 @@ def _write(
     import numpy as np
     from tqdm import tqdm
 
-    shape = (len(waveforms), *([2] if ends else []), waveforms.shape[2])
-    labels = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=shape)
-    starts = range(0, len(waveforms), batch_size)
-    for start in tqdm(starts, unit="batch", disable=None):
-        batch = np.asarray(waveforms[start : start + batch_size], np.float32)
-        bad = np.flatnonzero(~np.isfinite(batch).all(axis=(1, 2)))
-        if finite and bad.size:
-            raise UserError(f"{source}: record {start + bad[0]} holds NaN or infinity")
-        labels[start : start + len(batch)] = label(batch)
-    labels.flush()
+    records, _, steps = waveforms.shape
+    shape = (records, *([2] if ends else []), steps)
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    done = 0
+    batches = waveforms.batches(batch_size)
+    # Written and not mapped: where the disk is full, a mapped file kills the process.
+    with target.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for batch in tqdm(batches, total=-(-records // batch_size), unit="batch", disable=None):
+            bad = np.flatnonzero(~np.isfinite(batch).all(axis=(1, 2)))
+            if finite and bad.size:
+                raise UserError(f"{waveforms.path}: record {done + bad[0]} holds NaN or infinity")
+            labels = np.broadcast_to(label(batch), (len(batch), *shape[1:]))
+            file.write(np.ascontiguousarray(labels, "<f4").data)
+            done += len(batch)

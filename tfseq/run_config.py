@@ -6,7 +6,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from tfseq import atomic_file, checkpoint_files
+from tfseq import atomic_file, checkpoint_files, json_file
 from tfseq.errors import UserError
 
 # What may differ between a run and its continuation.
@@ -28,7 +28,7 @@ def refuse_other(config: ConfigDict, workdir: Path) -> None:
     """
     path = workdir / _NAME
     if checkpoint_files.exist(workdir / "checkpoints") and path.is_file():
-        before, now = json.loads(path.read_text(encoding="utf-8")), _settings(config)
+        before, now = json_file.read(path), _settings(config)
         # A schedule was laid over the epochs that the run began with.
         scheduled = config.optimizer.schedule != "constant"
         changeable = _CHANGEABLE - ({"epochs"} if scheduled else set())

@@ -1,6 +1,5 @@
 """Loads an exported model and runs it, as a server would."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfseq import json_file
 from tfseq.errors import UserError
 
 
@@ -43,7 +43,7 @@ class SavedModel:
         self.waveform_shape: tuple[int, int] = tuple(waveform.shape[1:])
         self.has_intervals = "interval" in self._serve.structured_outputs
         config = folder / "config.json"
-        self.config: dict[str, Any] = json.loads(config.read_text()) if config.is_file() else {}
+        self.config: dict[str, Any] = json_file.read(config) if config.is_file() else {}
 
     def predict(self, waveform: np.ndarray) -> np.ndarray:
         """Returns labels (batch, steps) float32 for waveforms (batch, channels, steps) float32.

@@ -1,11 +1,13 @@
 """Reads the weights of the report's PyTorch models into their Keras counterparts."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from tfseq import weight_files
 from tfseq.errors import UserError
 
 _SUFFIXES = {
@@ -19,6 +21,10 @@ _SUFFIXES = {
 # PyTorch: linear (out, in), conv (out, in, ...), transposed conv (in, out, ...).
 # Keras: dense (in, out), conv (..., in, out), transposed conv (..., out, in).
 _KERNEL_AXES = {2: (1, 0), 3: (2, 1, 0), 4: (2, 3, 1, 0)}
+# As numpy, safetensors and PyTorch call them.
+_REAL = re.compile(r"(bool|u?int\d+|b?float\d+(?!_)|[<>][fiu]\d+|[FIU]\d+|BF16|BOOL)$")
+_MOST_PROBLEMS = 100
+_MOST_CHARACTERS = 80
 
 
 def load(model: keras.Model, source: Mapping[str, np.ndarray] | str | Path) -> None:
@@ -34,26 +40,38 @@ def load(model: keras.Model, source: Mapping[str, np.ndarray] | str | Path) -> N
         UserError: If an array is missing, superfluous or does not fit, or the file cannot be
             read; the model is left as it was.
     """
-    where = "the mapping" if isinstance(source, Mapping) else str(source)
-    arrays = dict(source) if isinstance(source, Mapping) else _read(Path(source))
+    if isinstance(source, Mapping):
+        _load(model, weight_files.of_mapping(source), "the mapping")
+        return
+    with weight_files.opened(Path(source)) as arrays:
+        _load(model, arrays, str(source))
+
+
+def _load(model: keras.Model, stored: Mapping[str, weight_files.Stored], where: str) -> None:
     arrays = {
-        name.removeprefix("state/"): np.asarray(array)
-        for name, array in arrays.items()
+        name.removeprefix("state/"): array
+        for name, array in stored.items()
         if not name.endswith("num_batches_tracked")
     }
     variables = dict(_torch_names(model))
     problems = [f"{name} is missing" for name in variables if name not in arrays]
-    problems += [f"{name} is not one of the model's" for name in arrays if name not in variables]
-    values = {}
+    problems += [
+        f"{name[:80]} is not one of the model's" for name in arrays if name not in variables
+    ]
     for name in variables.keys() & arrays.keys():
-        values[name] = _in_keras_layout(arrays[name], variables[name])
-        if values[name].shape != tuple(variables[name].shape):
-            expected = _torch_shape(variables[name])
+        expected = _torch_shape(variables[name])
+        if arrays[name].shape != expected:
             problems.append(f"{name} has shape {arrays[name].shape}, expected {expected}")
-        if arrays[name].dtype.kind in "OSUc":
+        if not _REAL.match(arrays[name].dtype):
             problems.append(f"{name} is of type {arrays[name].dtype}, expected real numbers")
     if problems:
-        raise UserError(f"{where} does not fit {model.name}: {'; '.join(problems)}")
+        more = len(problems) - _MOST_PROBLEMS
+        told = "; ".join(problems[:_MOST_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
+        raise UserError(f"{where} does not fit {model.name}: {told}")
+    values = {
+        name: _in_keras_layout(arrays[name].read(), variable)
+        for name, variable in variables.items()
+    }
     for name, value in values.items():
         variables[name].assign(value)
 
@@ -73,7 +91,7 @@ def _torch_names(model: keras.Model) -> list[tuple[str, keras.Variable]]:
 
 
 def _in_keras_layout(array: np.ndarray, variable: keras.Variable) -> np.ndarray:
-    if variable.name != "kernel" or array.ndim != len(variable.shape):
+    if variable.name != "kernel":
         return array
     return array.transpose(_KERNEL_AXES[array.ndim])
 
@@ -83,40 +101,3 @@ def _torch_shape(variable: keras.Variable) -> tuple[int, ...]:
         return tuple(variable.shape)
     axes = _KERNEL_AXES[len(variable.shape)]
     return tuple(variable.shape[axes.index(axis)] for axis in range(len(axes)))
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file of weights")
-    readers = {".npz": _read_npz, ".safetensors": _read_safetensors, ".pt": _read_pt}
-    if path.suffix not in readers:
-        raise UserError(f"{path}: expected a file of weights in {', '.join(readers)}")
-    try:
-        return readers[path.suffix](path)
-    except UserError:
-        raise
-    except Exception as error:  # each format's library has errors of its own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: not a readable {path.suffix} file ({reason})") from error
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as arrays:
-        inside = {name: arrays[name] for name in arrays.files}
-    state = {name: array for name, array in inside.items() if name.startswith("state/")}
-    return state or inside
-
-
-def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    from safetensors.numpy import load_file
-
-    return load_file(path)
-
-
-def _read_pt(path: Path) -> dict[str, np.ndarray]:
-    try:
-        import torch
-    except ImportError as error:
-        raise UserError(f"{path}: reading .pt needs PyTorch: pip install 'tfseq[torch]'") from error
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return {name: tensor.detach().float().numpy() for name, tensor in state.items()}

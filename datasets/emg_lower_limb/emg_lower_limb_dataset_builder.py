@@ -1,6 +1,7 @@
 """emg_lower_limb: four leg muscles and the knee angle, of healthy and of injured knees."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,18 +93,17 @@ class Builder(record_builder.RecordBuilder):
         found = recordings.find(manual_dir, allow_duplicates=allow_duplicates)
         _warn_of_gaps(found, allow_duplicates)
         # All are read before the first record is written, so that a damaged file is told at once.
-        # That takes 20 bytes a step: 26 MB for all that was published.
-        splits = {split: self._read(paths) for split, paths in found.items()}
+        splits = {split: self._long_enough(paths) for split, paths in found.items()}
         for split in ("train", "validation"):
             if not splits[split]:
                 raise UserError(
                     f"--manual_dir: no recording for {split} in {manual_dir} is as long as a "
                     f"record; expected at least {self.record_shape()[1]} rows"
                 )
-        return {split: self._generate_examples(read) for split, read in splits.items() if read}
+        return {split: self._generate_examples(paths) for split, paths in splits.items() if paths}
 
-    def _read(self, paths: dict[str, Path]) -> list[recordings.Recording]:
-        """Reads and scales the files that are long enough for a record."""
+    def _long_enough(self, paths: dict[str, Path]) -> list[Path]:
+        """Reads and scales all files; returns those that are long enough for a record."""
         steps = self.record_shape()[1]
         long_enough = []
         for path in paths.values():
@@ -115,26 +115,32 @@ class Builder(record_builder.RecordBuilder):
                 logging.warning("%s is left out: %d rows, a record has %d", path, rows, steps)
                 continue
             if self.builder_config.scaling == "standardized":
-                recording = recording.standardized()
-            long_enough.append(recording)
+                recording.standardized()
+            long_enough.append(path)
         return long_enough
 
-    def _generate_examples(
-        self, split: list[recordings.Recording]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _generate_examples(self, paths: list[Path]) -> Any:
         steps = self.record_shape()[1]
-        for recording in split:
-            for first, waveform, label in recording.windows(steps, self.builder_config.stride):
-                record_id = f"{recording.name}/{first}"
-                yield (
-                    record_id,
-                    {
-                        "waveform": waveform,
-                        "label": label,
-                        "record_id": record_id,
-                        "group": recording.group,
-                    },
-                )
+        return self.from_parts(paths, functools.partial(_examples, self.builder_config, steps))
+
+
+def _examples(
+    config: EmgLowerLimbConfig, steps: int, path: Path
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    recording = recordings.read(path)
+    if config.scaling == "standardized":
+        recording = recording.standardized()
+    for first, waveform, label in recording.windows(steps, config.stride):
+        record_id = f"{recording.name}/{first}"
+        yield (
+            record_id,
+            {
+                "waveform": waveform,
+                "label": label,
+                "record_id": record_id,
+                "group": recording.group,
+            },
+        )
 
 
 def _warn_of_gaps(found: dict[str, dict[str, Path]], allow_duplicates: bool) -> None:

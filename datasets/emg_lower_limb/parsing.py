@@ -15,6 +15,8 @@ from tfseq.errors import UserError
 _COLUMNS = 5
 # Published files end in up to 22 incomplete rows. Many more are no rest but a lost channel.
 _MOST_CUT_ROWS = 100
+# The largest published file has 1.3 MB.
+_MOST_BYTES = 2**25
 _LARGEST = float(np.finfo(np.float32).max)
 _EXPECTED = (
     f"expected rows of {_COLUMNS} tab-separated numbers: RF, BF, VM, ST in mV, FX in degrees"
@@ -37,18 +39,23 @@ def read_table(path: Path) -> tuple[np.ndarray, int]:
     lines = _lines(path)
     start = _first_row(path, lines)
     columns = statistics.mode(line.count(b"\t") for line in lines[start:]) + 1
+    if columns not in (_COLUMNS, _COLUMNS + 1):
+        _refuse(path, lines[start:], start + 1, columns)
     end = _end(path, lines, start, columns)
     table = _numbers(path, lines[start:end], start + 1, columns)
-    announced = re.search(rb", (\d+) values", b"\n".join(lines[:start]))
+    announced = re.search(rb", (\d{1,15}) values", b"\n".join(lines[:start]))
     held = end - start + sum(bool(line.split(b"\t")[0].strip()) for line in lines[end:])
     return table, max(0, int(announced[1]) - held) if announced else 0
 
 
 def _lines(path: Path) -> list[bytes]:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(_MOST_BYTES + 1)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}; {_EXPECTED}") from error
+    if len(data) > _MOST_BYTES:
+        raise UserError(f"{path}: is larger than {_MOST_BYTES >> 20} MiB; {_EXPECTED}")
     try:
         data.decode("utf-8")
         bad = data.find(b"\0")
@@ -81,6 +88,8 @@ def _end(path: Path, lines: list[bytes], start: int, columns: int) -> int:
 
 
 def _is_cut_short(line: bytes, columns: int) -> bool:
+    if line.count(b"\t") > 2 * columns:
+        return False
     fields = [field.strip() for field in line.split(b"\t")]
     # A lone sign or point is what is left of a number.
     held = [field for field in fields if field.strip(b"+-.")]
@@ -101,8 +110,7 @@ def _numbers(path: Path, rows: list[bytes], first: int, columns: int) -> np.ndar
         ).to_numpy()
     except ValueError:
         _refuse(path, rows, first, columns)
-    as_expected = table.shape == (len(rows), columns) and columns in (_COLUMNS, _COLUMNS + 1)
-    if not as_expected or not (np.abs(table) <= _LARGEST).all():
+    if table.shape != (len(rows), columns) or not (np.abs(table) <= _LARGEST).all():
         _refuse(path, rows, first, columns)
     changed = np.flatnonzero((table[:, _COLUMNS:] != table[0, _COLUMNS:]).any(axis=1))
     if changed.size:
@@ -115,10 +123,11 @@ def _refuse(path: Path, rows: list[bytes], first: int, columns: int) -> NoReturn
     """Says what is wrong with the first row that is not as expected."""
     columns = _COLUMNS + (columns == _COLUMNS + 1)
     for line, row in enumerate(rows, first):
-        fields = [field.decode().strip() for field in row.split(b"\t")]
-        if len(fields) != columns:
-            found = f"the number of columns is {len(fields)}"
+        count = row.count(b"\t") + 1
+        if count != columns:
+            found = f"the number of columns is {count}"
             raise UserError(f"{path}: line {line}: {found}; {_EXPECTED}")
+        fields = [field.decode().strip() for field in row.split(b"\t")]
         for field in fields:
             if not _is_number(field):
                 found = repr(field[:30]) if field else "nothing in a column"

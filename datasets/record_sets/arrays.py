@@ -1,53 +1,32 @@
-"""The arrays x and y of a set: reads and checks their headers, then their records one by one.
-
-No file is ever wholly in memory: an .npy is mapped, an .npz streamed, and nothing is unpickled.
-"""
+"""The arrays x and y of a set: reads and checks what their headers say. Nothing is unpickled."""
 
 import contextlib
 import dataclasses
-import math
-import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
+from tfseq import npy_format
 from tfseq.errors import UserError
 
 AXES = {"x": ("records", "channels", "steps"), "y": ("records", "steps")}
 FORM = " and ".join(f"{key} ({', '.join(axes)})" for key, axes in AXES.items())
 
-_MAPPED_BYTES = 64 * 2**20
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-_DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError)
+_NAMES_TOLD = 8
+_CHARACTERS_TOLD = 40
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# UnicodeDecodeError: a name in an archive that is no text. ValueError: a place before the file.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 
 
 @dataclasses.dataclass(frozen=True)
-class Array:
+class Array(npy_format.Header):
     """What the header of an array says, and where the array lies."""
 
     path: Path
     key: str
-    shape: tuple[int, ...]
-    fortran_order: bool
-    dtype: np.dtype
-    offset: int
-
-    @property
-    def record_bytes(self) -> int:
-        """Bytes of one record."""
-        return math.prod(self.shape[1:]) * self.dtype.itemsize
-
-    @property
-    def data_bytes(self) -> int:
-        """Bytes of all records."""
-        return self.shape[0] * self.record_bytes
 
 
 def npy_header(path: Path, key: str) -> Array:
@@ -60,7 +39,7 @@ def npy_header(path: Path, key: str) -> Array:
     Raises:
         UserError: If the file is damaged or its array is not of the form.
     """
-    with _damage_told(path), path.open("rb") as stream:
+    with damage_told(path), path.open("rb") as stream:
         return _header(stream, path.stat().st_size, path, key)
 
 
@@ -74,16 +53,22 @@ def npz_headers(path: Path) -> tuple[Array, Array]:
         UserError: If the file is damaged, lacks an array or has one that is not of the form.
     """
     arrays = []
-    with _damage_told(path), zipfile.ZipFile(path) as archive:
+    with damage_told(path), zipfile.ZipFile(path) as archive:
         members = archive.namelist()
         keys = [name.removesuffix(".npy") for name in members if name.endswith(".npy")]
         for key in AXES:
-            if key not in keys:
-                has = ", ".join(keys) or "no arrays"
-                raise UserError(f"{path}: there is no array {key}; it has {has}; expected {FORM}")
-            with archive.open(f"{key}.npy") as stream:
-                available = archive.getinfo(f"{key}.npy").file_size
-                arrays.append(_header(stream, available, path, key))
+            if keys.count(key) != 1:
+                has = ", ".join(map(_told, keys[:_NAMES_TOLD])) or "no arrays"
+                there = "are several arrays" if key in keys else "is no array"
+                raise UserError(f"{path}: there {there} {key}; it has {has}; expected {FORM}")
+            entry = archive.getinfo(f"{key}.npy")
+            if entry.compress_type not in _COMPRESSIONS:
+                raise UserError(
+                    f"{path}: {key} is compressed as numpy does not; expected a file as "
+                    "numpy.savez or numpy.savez_compressed writes it"
+                )
+            with archive.open(entry) as stream:
+                arrays.append(_header(stream, entry.file_size, path, key))
             if arrays[-1].fortran_order:
                 raise UserError(
                     f"{path}: {key} is in Fortran order, in which an .npz cannot be streamed; "
@@ -94,9 +79,8 @@ def npz_headers(path: Path) -> tuple[Array, Array]:
 
 def _header(stream: BinaryIO, available: int, path: Path, key: str) -> Array:
     try:
-        read = _HEADERS[np.lib.format.read_magic(stream)]
-        array = Array(path, key, *read(stream), offset=stream.tell())
-    except (ValueError, KeyError, SyntaxError, tokenize.TokenError) as error:
+        array = Array(**vars(npy_format.read_header(stream)), path=path, key=key)
+    except ValueError as error:
         raise UserError(
             f"{path}: {key} is not an array that numpy.save writes; expected {FORM}"
         ) from error
@@ -110,6 +94,11 @@ def _header(stream: BinaryIO, available: int, path: Path, key: str) -> Array:
             f"{path}: {key} has the shape {array.shape}; "
             f"expected ({', '.join(axes)}), at least one of each"
         )
+    if array.record_bytes > npy_format.LARGEST_RECORD:
+        raise UserError(
+            f"{path}: a record of {key} has {array.record_bytes} bytes; expected at most "
+            f"{npy_format.LARGEST_RECORD}: cut records into shorter ones"
+        )
     if available < array.offset + array.data_bytes:
         kept = max(0, available - array.offset) // array.record_bytes
         raise UserError(
@@ -119,89 +108,28 @@ def _header(stream: BinaryIO, available: int, path: Path, key: str) -> Array:
     return array
 
 
-def mapped(
-    x: Array, y: Array, wanted: Callable[[int], bool]
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Yields the wanted records of two .npy files, without reading the others.
-
-    Args:
-        x: Header of the waveforms.
-        y: Header of the labels.
-        wanted: Says by its index whether a record is wanted.
-
-    Yields:
-        index, waveform (channels, steps) and label (steps,), both float32.
-
-    Raises:
-        UserError: If a file is damaged.
-    """
-    count = x.shape[0]
-    block = max(1, _MAPPED_BYTES // (x.record_bytes + y.record_bytes))
-    for start in range(0, count, block):
-        # A new map for every block: pages that have been read do not stay in this process.
-        with _damage_told(x.path):
-            waveforms, labels = _map(x), _map(y)
-        for index in filter(wanted, range(start, min(start + block, count))):
-            yield index, _as_float32(waveforms[index]), _as_float32(labels[index])
-
-
-def _map(array: Array) -> np.memmap:
-    order = "F" if array.fortran_order else "C"
-    return np.memmap(array.path, array.dtype, "r", array.offset, array.shape, order)
-
-
-def streamed(
-    x: Array, y: Array, wanted: Callable[[int], bool]
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Yields the wanted records of an .npz file, of which one record at a time is in memory.
-
-    Args:
-        x: Header of the waveforms.
-        y: Header of the labels, in the same file.
-        wanted: Says by its index whether a record is wanted.
-
-    Yields:
-        index, waveform (channels, steps) and label (steps,), both float32.
-
-    Raises:
-        UserError: If the file is damaged.
-    """
-    with _damage_told(x.path), contextlib.ExitStack() as stack:
-        archive = stack.enter_context(zipfile.ZipFile(x.path))
-        streams = [stack.enter_context(archive.open(f"{key}.npy")) for key in AXES]
-        for stream, array in zip(streams, (x, y), strict=True):
-            stream.read(array.offset)
-        for index in range(x.shape[0]):
-            waveform, label = (
-                _next(stream, array, index) for stream, array in zip(streams, (x, y), strict=True)
-            )
-            if wanted(index):
-                yield index, _as_float32(waveform), _as_float32(label)
-        for stream in streams:
-            stream.read(1)  # zipfile compares an array's checksum when it meets the end
-
-
-def _next(stream: BinaryIO, array: Array, index: int) -> np.ndarray:
-    with _damage_told(array.path, f" in {array.key} at record {index}"):
-        data = stream.read(array.record_bytes)
-        if len(data) < array.record_bytes:
-            raise EOFError
-    return np.frombuffer(data, array.dtype).reshape(array.shape[1:])
-
-
-def _as_float32(values: np.ndarray) -> np.ndarray:
-    # What is too large for float32 becomes infinite, which is for the caller to refuse.
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.array(values, dtype=np.float32, order="C")
-
-
 @contextlib.contextmanager
-def _damage_told(path: Path, place: str = "") -> Iterator[None]:
+def damage_told(path: Path, place: str = "") -> Iterator[None]:
+    """Has damage to a file that comes to light in the block told as the user's.
+
+    Args:
+        path: The file.
+        place: Where in it, for the message.
+
+    Raises:
+        UserError: If the file cannot be read or is damaged.
+    """
     try:
         yield
+    except UserError:
+        raise
     except _DAMAGE as error:
         kind = "numpy.savez" if path.suffix == ".npz" else "numpy.save"
         why = str(error) or "it ends too soon"
         raise UserError(
             f"{path}: cannot be read{place} ({why}); expected a whole file as {kind} writes it"
         ) from error
+
+
+def _told(name: str) -> str:
+    return repr(name[:_CHARACTERS_TOLD])[1:-1]

@@ -137,31 +137,30 @@ class Builder(record_builder.RecordBuilder):
                 )
         return {split: self._generate_examples(sets, split) for split in splits}
 
-    def _generate_examples(
-        self, sets: list[sources.RecordSet], split: str
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        config = self.builder_config
-        for each in sets:
-            wanted = functools.partial(_is_in, split, each.number)
-            for index, waveform, label in each.records(wanted):
-                record_builder.check_record(
-                    waveform,
-                    label,
-                    f"{each.name}: record {index}",
-                    config.label_range,
-                    allow_nonfinite=config.allow_nonfinite,
-                    allow_out_of_range=config.allow_out_of_range,
-                )
-                record_id = f"set{each.number}/{index}"
-                yield (
-                    record_id,
-                    {
-                        "waveform": waveform,
-                        "label": label,
-                        "record_id": record_id,
-                        "group": record_id,
-                    },
-                )
+    def _generate_examples(self, sets: list[sources.RecordSet], split: str) -> Any:
+        parts = [(each, span) for each in sets for span in each.spans()]
+        return self.from_parts(parts, functools.partial(_examples, self.builder_config, split))
+
+
+def _examples(
+    config: RecordSetsConfig, split: str, part: tuple[sources.RecordSet, range]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    record_set, span = part
+    wanted = functools.partial(_is_in, split, record_set.number)
+    for index, waveform, label in record_set.records(wanted, span):
+        record_builder.check_record(
+            waveform,
+            label,
+            f"{record_set.name}: record {index}",
+            config.label_range,
+            allow_nonfinite=config.allow_nonfinite,
+            allow_out_of_range=config.allow_out_of_range,
+        )
+        record_id = f"set{record_set.number}/{index}"
+        yield (
+            record_id,
+            {"waveform": waveform, "label": label, "record_id": record_id, "group": record_id},
+        )
 
 
 def split_of(number: int, index: int) -> str:

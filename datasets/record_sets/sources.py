@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseq.datasets.record_sets import arrays
+from tfseq.datasets.record_sets import arrays, reading
 from tfseq.errors import UserError
 
 FORM = f"set1.npz, or set1_x.npy and set1_y.npy, set2 and so on, with {arrays.FORM}"
 
+_SPAN = 1000
 _NAME = re.compile(r"set([0-9]+)(\.npz|_x\.npy|_y\.npy)")
 
 
@@ -42,13 +43,20 @@ class RecordSet:
     def _is_npz(self) -> bool:
         return self.x.path == self.y.path
 
+    def spans(self) -> list[range]:
+        """Returns the indices of all records in spans that can be read on their own."""
+        # An archive can only be read from its beginning.
+        size = self.count if self._is_npz else _SPAN
+        return [range(self.count)[first : first + size] for first in range(0, self.count, size)]
+
     def records(
-        self, wanted: Callable[[int], bool]
+        self, wanted: Callable[[int], bool], span: range | None = None
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yields the wanted records in one pass over the files.
 
         Args:
             wanted: Says by its index whether a record is wanted.
+            span: One of `spans()`; all if None.
 
         Yields:
             index, waveform (channels, steps) and label (steps,), both float32.
@@ -56,8 +64,9 @@ class RecordSet:
         Raises:
             UserError: If a file is damaged.
         """
-        read = arrays.streamed if self._is_npz else arrays.mapped
-        return read(self.x, self.y, wanted)
+        if self._is_npz:
+            return reading.from_npz(self.x, self.y, wanted)
+        return reading.from_npy(self.x, self.y, filter(wanted, span or range(self.count)))
 
 
 def find(folder: Path, numbers: tuple[int, ...] | None = None) -> dict[int, tuple[Path, ...]]:

@@ -1,9 +1,12 @@
 """simulated_emg: four simulated muscle records and the joint angle that they carry."""
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from tfseq.datasets import record_builder
@@ -55,14 +58,29 @@ class Builder(record_builder.RecordBuilder):
         del dl_manager
         return {split: self._generate_examples(split) for split in _STREAMS}
 
-    def _generate_examples(self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        config = self.builder_config
-        count = getattr(config, f"{split}_records")
+    def _generate_examples(self, split: str) -> Any:
+        count = getattr(self.builder_config, f"{split}_records")
+        stream = (self.builder_config.seed, _STREAMS.index(split))
         steps = self.record_shape()[1]
-        stream = simulator.records(config.seed, _STREAMS.index(split), count, steps)
-        for index, (waveform, label) in enumerate(stream):
-            record_id = f"{split}/{index}"
-            yield (
-                index,
-                {"waveform": waveform, "label": label, "record_id": record_id, "group": record_id},
-            )
+        if not self.with_beam:
+            return _examples(split, 0, simulator.records(*stream, count, steps))
+        starts = range(0, count, simulator.RECORDS_PER_CHUNK)
+        return self.from_parts(starts, functools.partial(_chunk, split, stream, count, steps))
+
+
+def _chunk(
+    split: str, stream: tuple[int, int], count: int, steps: int, start: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    chunk = simulator.simulate_chunk(*stream, start // simulator.RECORDS_PER_CHUNK, steps)
+    return _examples(split, start, itertools.islice(zip(*chunk, strict=True), count - start))
+
+
+def _examples(
+    split: str, first: int, records: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    for index, (waveform, label) in enumerate(records, first):
+        record_id = f"{split}/{index}"
+        yield (
+            index,
+            {"waveform": waveform, "label": label, "record_id": record_id, "group": record_id},
+        )

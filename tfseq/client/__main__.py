@@ -60,23 +60,18 @@ def main() -> None:
     from tfseq import record_files
 
     record_files.require_folder(output)
-    waveforms = record_files.open_waveforms(source)
-    if waveforms.ndim != 3:
-        raise UserError(
-            f"{source}: the array has shape {waveforms.shape}; expected (records, channels, steps)"
-        )
+    waveforms = record_files.Waveforms(source)
     call, bytes_per_value = _protocol(target)
     labeler = _Labeler(call, target)
     record_files.label_records(
         labeler,
         waveforms,
-        source=source,
         target=output,
         batch_size=_batch_size(waveforms.shape[1:], bytes_per_value),
         # `validate` is there to be asked about records that are not finite.
         finite=FLAGS.signature == "serving_default",
     )
-    print(f"{len(waveforms)} records labelled: {output}")
+    print(f"{waveforms.shape[0]} records labelled: {output}")
     if labeler.invalid:
         print(f"not valid, their labels mean nothing: records {', '.join(labeler.invalid)}")
 

@@ -5,6 +5,7 @@ of data. `named(name)` reads one; `--config.<key>=<value>` on the command line c
 """
 
 import importlib
+import math
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -88,7 +89,7 @@ def check(config: ConfigDict) -> None:
         "optimizer.clip_norm": (config.optimizer.clip_norm, 0),
     }
     for key, (value, low) in least.items():
-        if value < low:
+        if not low <= value < math.inf:
             raise UserError(f"--config.{key}: expected {low} or more, got {value}")
     if config.seed >= 2**32:
         raise UserError(f"--config.seed: expected less than 2**32, got {config.seed}")
@@ -104,7 +105,7 @@ def check(config: ConfigDict) -> None:
                 f"--config.{group}.{key}: expected a number from 0 to below 1, "
                 f"got {config[group][key]}"
             )
-    if not config.optimizer.learning_rate > 0:
+    if not 0 < config.optimizer.learning_rate < math.inf:
         raise UserError(
             "--config.optimizer.learning_rate: expected a number above 0, "
             f"got {config.optimizer.learning_rate}"

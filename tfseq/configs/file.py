@@ -1,14 +1,15 @@
 """Settings in a JSON file, as `config.json` of a run or of an exported version holds them."""
 
 import difflib
-import json
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from tfseq import configs
+from tfseq import configs, json_file
 from tfseq.errors import UserError
+
+_MOST_CHARACTERS = 100
 
 
 def read(path: Path) -> ConfigDict:
@@ -21,11 +22,9 @@ def read(path: Path) -> ConfigDict:
         UserError: If there is no such file, or it is not as expected.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"--config_file: cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"--config_file: {path} is not JSON: {error}") from error
+        found = json_file.read(path)
+    except UserError as error:
+        raise UserError(f"--config_file: {error}") from error
     try:
         return from_json(found)
     except UserError as error:
@@ -43,7 +42,10 @@ def from_json(found: Any) -> ConfigDict:
     if not isinstance(name, str):
         raise UserError('it names no model; expected settings such as {"model": {"name": "cnn"}}')
     config = configs.get(name)
-    _update(config, found, "")
+    try:
+        _update(config, found, "")
+    except RecursionError as error:
+        raise UserError("a setting is a list in a list, and so on; expected values") from error
     return config
 
 
@@ -53,25 +55,33 @@ def _update(config: ConfigDict, found: dict[str, Any], prefix: str) -> None:
         if key not in config:
             close = difflib.get_close_matches(key, list(config), n=1)
             hint = f"; did you mean {prefix}{close[0]}?" if close else ""
-            raise UserError(f"there is no setting {name}{hint}")
+            raise UserError(f"there is no setting {_told(name)[1:-1]}{hint}")
         before = config[key]
         if isinstance(before, ConfigDict):
             if not isinstance(given, dict):
-                raise UserError(f"{name}: expected a group of settings, got {given!r}")
+                raise UserError(f"{name}: expected a group of settings, got {_told(given)}")
             _update(before, given, f"{name}.")
             continue
-        value = _as_tuple(given)
-        # Python takes True for 1, and a setting that is None for unset.
-        fits = isinstance(value, bool) == isinstance(before, bool) and value is not None
         try:
+            value = _as_tuple(given)
+            # Python takes True for 1, and a setting that is None for unset.
+            fits = isinstance(value, bool) == isinstance(before, bool) and value is not None
             if before is not None and not fits:
                 raise TypeError
             config[key] = value
-        except TypeError:
-            raise UserError(
-                f"{name}: expected {type(before).__name__}, such as {before!r}; got {value!r}"
-            ) from None
+        except (TypeError, OverflowError):
+            kind = (
+                f"{type(before).__name__}, such as {before!r}" if before is not None else "values"
+            )
+            raise UserError(f"{name}: expected {kind}; got {_told(given)}") from None
 
 
 def _as_tuple(value: Any) -> Any:
+    if isinstance(value, dict):
+        raise TypeError
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
+def _told(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."

@@ -2,13 +2,13 @@
 
 import csv
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tfseq import json_file
 from tfseq.errors import UserError
 from tfseq.figures.content import Errors
 
@@ -69,7 +69,7 @@ def read(workdir: Path) -> Run:
                 "python -m tfseq.train --workdir=... makes one"
             )
     try:
-        config, evaluation = (json.loads((workdir / name).read_text()) for name in _FILES[:2])
+        config, evaluation = (json_file.read(workdir / name) for name in _FILES[:2])
         with (workdir / _FILES[2]).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         history = {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
@@ -94,17 +94,15 @@ def load_model(run: Run, waveform_shape: tuple[int, int]) -> Predictor:
     Raises:
         UserError: If neither is there, or the model takes another shape.
     """
-    import keras
-
-    from tfseq import checkpoint_files, evaluator
+    from tfseq import checkpoint_files, evaluator, keras_file
     from tfseq.saved_model import SavedModel
 
     path = checkpoint_files.best(run.workdir / "checkpoints")
     export = run.evaluation.get("export")
     if path.is_file():
         try:
-            model = keras.models.load_model(path, compile=False)
-        except (OSError, KeyError, ValueError) as error:
+            model = keras_file.load(path, compile=False)
+        except keras_file.DAMAGE as error:
             raise UserError(f"--workdir: {path} is not a model that Keras can load") from error
         shape, predict = model.input_shape[1:], evaluator.predictor(model)
     elif export and Path(export).is_dir():
