@@ -52,6 +52,7 @@ def run(main: Callable[[], None], define_flags: Callable[[], None], description:
     """
     _plain_warnings()
     try:
+        _require_text()
         define_flags()
         if {"--help", "-help", "-h"} & set(sys.argv[1:]):
             print(_help(description))
@@ -68,6 +69,11 @@ def run(main: Callable[[], None], define_flags: Callable[[], None], description:
         if error.errno not in _USERS_ERRORS:
             raise
         _fail(f"{error.filename or 'writing'}: {error.strerror}")
+    except Exception as error:
+        # The latter is TensorFlow's, which is not imported here.
+        if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
+            raise
+        _fail("out of memory; expected a smaller model, batch or record, or more memory")
 
 
 def define_data_flags() -> None:
@@ -151,6 +157,15 @@ def stderr_held_back() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _require_text() -> None:
+    """Refuses names of files that are not UTF-8, which TensorFlow cannot open."""
+    for argument in sys.argv[1:]:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{argument!a}: expected text in UTF-8") from error
 
 
 def _plain_warnings() -> None:
