@@ -3,6 +3,7 @@
 import json
 import os
 
+import command
 import hostile
 import hostile_targets
 import pytest
@@ -33,6 +34,16 @@ def test_a_number_that_no_float_holds_is_refused(tmp_path):
     message = hostile_targets.config_file(tmp_path, text.encode())
     assert "optimizer.learning_rate: expected float" in message
     assert len(message) < 400
+
+
+def test_a_model_that_no_memory_holds_is_refused(builder, data_dir, tmp_path):
+    config = {"model": {"name": "cnn", "filters": [10**12, 4, 4]}}
+    (tmp_path / "settings.json").write_text(json.dumps(config))
+    places = (f"--data_dir={data_dir}", "--workdir=run", "--export_dir=exports")
+    done = command.run(
+        "train", "--config_file=settings.json", *command.RECORDS, *places, cwd=tmp_path
+    )
+    assert "out of memory" in done.refusal()
 
 
 def test_a_data_set_is_a_name_and_no_path(tmp_path):

@@ -66,3 +66,11 @@ def test_what_stands_in_a_name_cannot_reach_the_terminal(tmp_path):
         "predict", "--saved_model=nosuch", f"--input={name}", "--output=y.npy", cwd=tmp_path
     )
     assert "x\\x1b[2J .npy" in done.refusal()
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    name = os.fsdecode(b"x\xff.npy")
+    done = command.run(
+        "predict", "--saved_model=nosuch", f"--input={name}", "--output=y.npy", cwd=tmp_path
+    )
+    assert "--input=x\\udcff.npy': expected text in UTF-8" in done.refusal()

@@ -84,6 +84,12 @@ def test_a_pt_file_that_grows_as_it_is_read_is_refused(tmp_path):
     assert "an entry is compressed" in message
 
 
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "a\x85b"])
+def test_a_name_cannot_write_to_the_terminal(name, tmp_path):
+    message = hostile_targets.weights(".npz", tmp_path, npz(**{name: np.zeros(1)}))
+    assert message.isprintable()
+
+
 def test_names_without_end_are_cut(tmp_path):
     message = hostile_targets.weights(".npz", tmp_path, npz(**{LONG[:60_000]: np.zeros(1)}))
     assert "is not one of the model's" in message

@@ -59,6 +59,7 @@ def run(main: Callable[[], None], define_flags: Callable[[], None], description:
     """
     _plain_warnings()
     try:
+        _require_text()
         define_flags()
         if {"--help", "-help", "-h"} & set(sys.argv[1:]):
             print(_help(description))
@@ -76,10 +77,21 @@ def run(main: Callable[[], None], define_flags: Callable[[], None], description:
             raise
         _fail(f"{error.filename or 'writing'}: {error.strerror}")
     except Exception as error:
-        found = _TENSORFLOWS.search(str(error))
-        if not found:
+        message = _told_by_tensorflow(error)
+        if message is None:
             raise
-        _fail(f"{found['file']}: {found['reason']}")
+        _fail(message)
+
+
+def _told_by_tensorflow(error: Exception) -> str | None:
+    """Returns what a user can do something about, in one line; None if the error is a bug's."""
+    found = _TENSORFLOWS.search(str(error))
+    if found:
+        return f"{found['file']}: {found['reason']}"
+    # The latter is TensorFlow's, which is not imported here.
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return "out of memory; expected a smaller model, batch or record, or more memory"
+    return None
 
 
 def define_data_flags() -> None:
@@ -163,6 +175,15 @@ def stderr_held_back() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _require_text() -> None:
+    """Refuses names of files that are not UTF-8, which TensorFlow cannot open."""
+    for argument in sys.argv[1:]:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{argument!a}: expected text in UTF-8") from error
 
 
 def _plain_warnings() -> None:

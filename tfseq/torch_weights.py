@@ -55,9 +55,8 @@ def _load(model: keras.Model, stored: Mapping[str, weight_files.Stored], where: 
     }
     variables = dict(_torch_names(model))
     problems = [f"{name} is missing" for name in variables if name not in arrays]
-    problems += [
-        f"{name[:80]} is not one of the model's" for name in arrays if name not in variables
-    ]
+    others = [repr(name)[1:-1] for name in arrays if name not in variables]
+    problems += [f"{name[:_MOST_CHARACTERS]} is not one of the model's" for name in others]
     for name in variables.keys() & arrays.keys():
         expected = _torch_shape(variables[name])
         if arrays[name].shape != expected:
