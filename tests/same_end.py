@@ -24,7 +24,9 @@ def exported(folder):
     """Returns the variables of the newest version in a folder's `exports`."""
     newest = max(folder.glob("exports/*/[0-9]*"), key=lambda path: int(path.name))
     reader = tf.train.load_checkpoint(newest / "variables" / "variables")
-    names = sorted(name for name in reader.get_variable_to_dtype_map() if "/" in name)
+    # Integers are the states of dropout's generators, which no signature uses.
+    types = reader.get_variable_to_dtype_map()
+    names = sorted(name for name, dtype in types.items() if "/" in name and dtype.is_floating)
     return [reader.get_tensor(name) for name in names]
 
 
