@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from same_end import assert_same_end
 
 EPOCHS = 3
 # Dropout in both, so that the states of the random generators count; RMSprop has slots to restore.
@@ -117,24 +118,6 @@ def runs(train, pool, tmp_path_factory):
     yield started
     for _, future in started.values():
         future.cancel()
-
-
-def assert_same_end(folder, other):
-    """Weights, optimizer, random states, position, logs and scores, bit by bit."""
-    states = [
-        keras.models.load_model(each / "run" / "checkpoints" / "last.keras")
-        for each in (folder, other)
-    ]
-    values = [[v.numpy() for v in (*m.weights, *m.optimizer.variables)] for m in states]
-    assert len(values[0]) == len(values[1])
-    for mine, theirs in zip(*values, strict=True):
-        np.testing.assert_array_equal(mine, theirs)
-    for read in (
-        lambda cwd: command.training_state(cwd / "run" / "checkpoints" / "last.keras"),
-        lambda cwd: (cwd / "run" / "logs" / "history.csv").read_bytes(),
-        lambda cwd: command.read_json(cwd / "run" / "evaluation.json") | {"export": None},
-    ):
-        assert read(folder) == read(other)
 
 
 def history(folder, column):

@@ -5,7 +5,7 @@ import shutil
 import command
 import damage
 import pytest
-import runs
+from same_end import assert_same_end
 
 SETTINGS = ("--model=cnn", "--batch_size=8", "--config.data.cache=never", *command.RECORDS)
 
@@ -64,7 +64,7 @@ def test_skipping_trains_on_the_rest_and_continues_bit_by_bit(copied, tmp_path):
             assert "49 training and 15 validation records" in done.stdout
             scores = command.read_json(cwd / "run" / "evaluation.json")
             assert scores["splits"]["validation"]["records"] == 15
-    runs.assert_same_end(*folders)
+    assert_same_end(*folders)
 
 
 def test_a_restart_with_other_records_is_refused_before_it_trains(copied, tmp_path):

@@ -9,7 +9,7 @@ import subprocess
 
 import command
 import pytest
-import runs
+from same_end import assert_same_end
 
 SETTINGS = ("--model=cnn", "--batch_size=8", *command.RECORDS)
 
@@ -68,7 +68,7 @@ def test_logs_without_room_end_in_one_line_and_the_run_goes_on_with_more(
     start(cwd, data_dir, epochs).check()
     (tmp_path / "whole").mkdir()
     start(tmp_path / "whole", data_dir, epochs).check()
-    runs.assert_same_end(cwd, tmp_path / "whole")
+    assert_same_end(cwd, tmp_path / "whole")
 
 
 @pytest.mark.parametrize("free", [4, 40, 100])
@@ -85,7 +85,7 @@ def test_a_workdir_without_room_ends_in_one_line_and_the_run_goes_on_with_more(
     start(cwd, data_dir, 3).check()
     (tmp_path / "whole").mkdir()
     start(tmp_path / "whole", data_dir, 3).check()
-    runs.assert_same_end(cwd, tmp_path / "whole")
+    assert_same_end(cwd, tmp_path / "whole")
 
 
 def test_an_export_without_room_leaves_no_version_and_the_next_command_writes_it(

@@ -11,7 +11,7 @@ import time
 
 import command
 import pytest
-import runs
+from same_end import assert_same_end
 
 KILLS = int(os.environ.get("TFSEQ_KILLS", "20"))
 SEED = int(os.environ.get("TFSEQ_SEED", "0"))
@@ -87,7 +87,7 @@ def test_a_run_that_is_killed_at_any_moment_ends_as_one_that_was_not(
         cwd = tmp_path / f"run{ends}"
         cwd.mkdir()
         killed.update(run_with_kills(model, cwd, data_dir, moments, KILLS - killed.total()))
-        runs.assert_same_end(cwd, whole)
+        assert_same_end(cwd, whole)
         leftovers = [path.name for path in (cwd / "run" / "checkpoints").glob(".*")]
         assert leftovers == []
         assert not list(cwd.glob("exports/*/.*"))
