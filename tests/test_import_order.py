@@ -16,7 +16,7 @@ STAGES = [
     {"datasets"},
     {"augmentation"},
     {"example_gen"},
-    {"record_statistics", "value_counts"},
+    {"fingerprint", "record_statistics", "value_counts"},
     {"statistics_table", "statistics_proto", "record_checks"},
     {"statistics_gen"},
     {"example_validator"},
