@@ -7,8 +7,8 @@ Keras 3.15 cannot do this by itself (keras issue 20585): before the first step i
 as if they were weights, and it averages the metrics of a step along an axis that they do not have.
 It also clips gradients before it sums them, and takes the mean of the workers' means, which is
 another number where shares differ in size. `Shared` brings the step, and what calls it, itself, so
-that a version that has mended the two errors needs nothing undone. Of what is not public it replaces
-three methods, of this model, its optimizer and its batch normalizations, each where it says so.
+that a version that has mended the two errors needs nothing undone. Of what is not public it
+replaces three methods, of this model, its optimizer and its batch normalizations.
 """
 
 import threading

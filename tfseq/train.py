@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import keras
 
     from tfseq import trainer
+    from tfseq.datasets.record_builder import RecordBuilder
 
 FLAGS = flags.FLAGS
 
@@ -55,13 +56,13 @@ def main() -> None:
     cli.require_writable("--export_dir", Path(FLAGS.export_dir, config.model.name))
 
     cli.import_tensorflow()
-    from tfseq import checkpoint, datasets, evaluator, intervals, trainer
+    from tfseq import checkpoint, evaluator, intervals, trainer, workers
     from tfseq.example_gen import Split
 
-    settings = config.dataset.to_dict()
-    builder = datasets.load(
-        settings.pop("name"), data_dir=FLAGS.data_dir, manual_dir=FLAGS.manual_dir, **settings
-    )
+    # Several workers have to connect before TensorFlow does anything else.
+    team = workers.of(config)
+    with team.one_by_one():
+        builder = _builder(config)
     training = Split(builder, config.data.train_split)
     validation = Split(builder, config.data.validation_split)
     scored = [validation]
@@ -72,6 +73,9 @@ def main() -> None:
     except checkpoint.Interrupted:
         print(f"\nStopped. The run is saved in {workdir}; the same command goes on from there.")
         raise SystemExit(130) from None
+    if not team.writes:
+        print("The chief measures and exports the model.")
+        return
     half_width = intervals.of_run(
         config, result.model, result.best_epoch, training, validation, workdir
     )
@@ -82,6 +86,16 @@ def main() -> None:
         half_width=evaluator.predictor(half_width) if half_width else None,
     )
     _finish(config, workdir, builder.info.full_name, result, half_width, splits)
+
+
+def _builder(config: ConfigDict) -> "RecordBuilder":
+    """Returns the builder of the data set; builds its records if need be."""
+    from tfseq import datasets
+
+    settings = config.dataset.to_dict()
+    return datasets.load(
+        settings.pop("name"), data_dir=FLAGS.data_dir, manual_dir=FLAGS.manual_dir, **settings
+    )
 
 
 def _finish(

@@ -62,8 +62,10 @@ def get_config() -> ConfigDict:
             # Intervals around the labels, see tfseq.intervals: the part of the labels that they are
             # to hold, such as 0.8 (0: no intervals), and the epochs to learn their widths in.
             "interval": {"coverage": 0.0, "epochs": 5},
-            # auto: mirrored on several GPUs, else one_device.
+            # auto: mirrored on several GPUs, else one_device. multi_worker: see docs/scaling.md.
             "strategy": "auto",
+            # How long each worker waits for the others to start.
+            "multi_worker": {"wait_seconds": 300},
             # float32, mixed_bfloat16 or mixed_float16.
             "precision": "float32",
             # The layouts of tfseq.models.lowering: always, never, or auto, where they pay.
