@@ -12,11 +12,11 @@ from tfseq import schema
 PACKAGE = Path(tfseq.__file__).parent
 # A module may import from the lines above its own, and from those beside it.
 STAGES = [
-    {"errors", "schema"},
+    {"errors", "schema", "network", "tfrecord_files"},
     {"datasets"},
     {"augmentation"},
     {"example_gen"},
-    {"fingerprint", "record_statistics", "value_counts"},
+    {"data_service", "fingerprint", "record_statistics", "value_counts"},
     {"statistics_table", "statistics_proto", "record_checks"},
     {"statistics_gen"},
     {"example_validator"},

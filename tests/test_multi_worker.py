@@ -1,8 +1,10 @@
 """Two workers learn what one process learns, and stop if they do not agree."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import cluster
 import command
@@ -31,9 +33,11 @@ digests = {}
 for model in models:
     config = configs.get(model)
     # Adam would turn the rounding of gradients that are 0 into whole steps.
-    config.update(changes | {"optimizer": {"name": "sgd", "clip_norm": 1.0}})
+    optimizer = {"name": "sgd", "learning_rate": 1e-3, "momentum": 0.9, "clip_norm": 1.0}
+    config.update(changes | {"optimizer": optimizer})
     if "dropout" in config.model:
-        config.model.dropout = 0.0
+        given = config.model.dropout
+        config.model.dropout = (0.0,) * len(given) if isinstance(given, tuple) else 0.0
     if model == "mlp":
         config.model.hidden_units = (32, 16, 8)
     folder = Path(workdir, model)
@@ -114,8 +118,8 @@ def test_workers_with_other_settings_stop_and_say_which(builder, data_dir, tmp_p
 def test_workers_with_other_records_stop_and_say_which(builder, data_dir, tmp_path):
     flags = (*command.RECORDS, "--workdir=run", "--export_dir=exports", "--config.data.cache=never")
     copy = tmp_path / "copy"
-    command.run("statistics_gen", *command.RECORDS, f"--data_dir={copy}", cwd=tmp_path).check()
-    path = next(copy.glob("**/*-train.tfrecord*"))
+    shutil.copytree(data_dir, copy)
+    path = next(copy.glob(f"**/{Path(builder.data_dir).parent.name}/**/*-train.tfrecord*"))
     content = bytearray(path.read_bytes())
     content[-1] ^= 1  # the checksum of the last record
     path.write_bytes(content)
@@ -142,7 +146,7 @@ def test_a_tf_config_that_is_none_is_refused(given, monkeypatch):
     from tfseq.errors import UserError
 
     monkeypatch.setenv("TF_CONFIG", given)
-    with pytest.raises(UserError, match="TF_CONFIG.*task") as refused:
+    with pytest.raises(UserError, match=r"TF_CONFIG.*task") as refused:
         multi_worker.cluster()
     assert "\n" not in str(refused.value)
 

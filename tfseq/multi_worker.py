@@ -20,6 +20,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfseq import network
 from tfseq.errors import UserError
 
 _EXPECTED = (
@@ -110,7 +111,7 @@ def _wait_for_others(workers: Cluster, wait_seconds: int) -> None:
     except OSError as error:
         raise UserError(f"TF_CONFIG: cannot listen at {own}: {error.strerror}") from error
     with listener:
-        while missing := [address for address in missing if not _listens(address)]:
+        while missing := [address for address in missing if not network.listens(address)]:
             if time.monotonic() > deadline:
                 raise UserError(
                     f"worker {workers.index} ({own}) waited {wait_seconds} seconds for "
@@ -118,15 +119,6 @@ def _wait_for_others(workers: Cluster, wait_seconds: int) -> None:
                     "--config.multi_worker.wait_seconds"
                 )
             time.sleep(_POLL_SECONDS)
-
-
-def _listens(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-    except OSError:
-        return False
-    return True
 
 
 def agree(strategy: tf.distribute.Strategy, facts: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tfseq import (
     averaging,
     checkpoint,
     checkpoint_files,
+    data_service,
     history,
     run_config,
     training_step,
@@ -65,11 +66,13 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
     run_config.refuse_other(config, workdir)
     augmentation = Augmentation(**config.augmentation)
     augmentation.require_steps(training.waveform_shape[1])
+    if config.data.service:
+        data_service.require(config.data.service)
     folder = workdir / "checkpoints"
     keras.utils.set_random_seed(config.seed)
     team = workers.of(config)
     team.agree_on_start(config, training, validation, folder)
-    with _precision(config.precision), team.working():
+    with _precision(config.precision), team.working(), data_service.losses_told():
         with team.strategy.scope():
             restored = checkpoint_files.restore(folder)
             model = restored.model if restored else _new_model(config, training)
@@ -154,13 +157,12 @@ def _fit(
     try:
         while position.epoch < config.epochs and not model.stop_training:
             batches = functools.partial(
-                training_batches,
+                _batches(config),
                 training,
                 config.batch_size,
                 seed=config.seed,
                 first_epoch=position.epoch,
                 first_step=position.step,
-                cache=config.data.cache,
                 augmentation=augmentation,
                 share=team.share,
             )
@@ -179,6 +181,12 @@ def _fit(
             )
     finally:
         saver.release()
+
+
+def _batches(config: ConfigDict) -> Callable[..., tf.data.Dataset]:
+    if config.data.service:
+        return functools.partial(data_service.training_batches, address=config.data.service)
+    return functools.partial(training_batches, cache=config.data.cache)
 
 
 def _out_of_patience(config: ConfigDict, position: Position) -> bool:

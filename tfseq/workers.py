@@ -88,7 +88,7 @@ class Several:
             )
         found = checkpoint_files.describe(folder)
         for name in ("epoch", "step", "digest"):
-            facts[f"the checkpoint's {name} ({folder})"] = found.get(name, "no checkpoint")
+            facts[f"the checkpoint's {name}"] = found.get(name, "no checkpoint")
         multi_worker.agree(self.strategy, facts)
 
     def agree_on_model(self, model: keras.Model) -> None:

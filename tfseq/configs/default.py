@@ -53,7 +53,13 @@ def get_config() -> ConfigDict:
             },
             # Splits may be parts, such as train[:10%]. cache keeps the records in memory: always,
             # never, or auto, where they take less than a quarter of what is free.
-            "data": {"train_split": "train", "validation_split": "validation", "cache": "auto"},
+            # service is the grpc://host:port of a tf.data service that makes the training batches.
+            "data": {
+                "train_split": "train",
+                "validation_split": "validation",
+                "cache": "auto",
+                "service": "",
+            },
             # Inside the model: give every channel mean 0 and variance 1; show the network some of
             # waveform, normalized, rectified, log_envelope, log_gain (tfseq.transform).
             "transform": {"standardize": False, "views": ("waveform",)},
