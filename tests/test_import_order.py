@@ -12,14 +12,14 @@ from tfseq import schema
 PACKAGE = Path(tfseq.__file__).parent
 # A module may import from the lines above its own, and from those beside it.
 STAGES = [
-    {"atomic_file", "errors", "schema"},
+    {"atomic_file", "errors", "schema", "network", "tfrecord_files"},
     {"json_file", "npy_format"},
     {"datasets"},
     {"record_integrity"},
     {"record_salvage"},
     {"augmentation"},
     {"example_gen"},
-    {"fingerprint", "record_statistics", "value_counts"},
+    {"data_service", "fingerprint", "record_statistics", "value_counts"},
     {"statistics_table", "statistics_proto", "record_checks"},
     {"statistics_gen"},
     {"example_validator"},
@@ -28,7 +28,9 @@ STAGES = [
     {"configs", "keras_file", "weight_files"},
     {"torch_weights"},
     {"averaging", "optimizers", "checkpoint_files", "history"},
+    {"multi_worker", "multi_worker_model"},
     {"checkpoint", "run_config", "run_data", "training_step"},
+    {"workers"},
     {"trainer"},
     {"evaluator", "baselines"},
     {"intervals"},

@@ -30,6 +30,7 @@ class Checkpoint(keras.callbacks.Callback):
         every_steps: Save after so many steps within an epoch too; 0 does not.
         patience: Stop after so many epochs without a lower validation loss; 0 never stops.
         metrics: Running metrics of a half-finished epoch, as `restore` returned them.
+        writes: Whether this process writes the files: of several workers one does.
 
     Raises:
         Interrupted: Out of `fit`, after a SIGINT.
@@ -46,6 +47,7 @@ class Checkpoint(keras.callbacks.Callback):
         every_steps: int = 0,
         patience: int = 0,
         metrics: list[np.ndarray] | None = None,
+        writes: bool = True,
     ) -> None:
         super().__init__()
         self._folder = folder
@@ -54,6 +56,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._every_steps = every_steps
         self._patience = patience
         self._metrics = metrics
+        self._writes = writes
         self._interrupted = False
         self._previous_handler: Any = None
         self.position = position
@@ -123,6 +126,8 @@ class Checkpoint(keras.callbacks.Callback):
         )
 
     def _save(self, *, improved: bool = False) -> None:
+        if not self._writes:
+            return
         averaged = averaging.is_used(self._saved.optimizer)
         if improved and averaged:
             with averaging.averages(self._saved.optimizer):

@@ -10,6 +10,7 @@ There are `last.keras`, `previous.keras`, from which a run goes on if the last i
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -148,6 +149,37 @@ def restore(folder: Path) -> Restored | None:
     )
 
 
+def describe(folder: Path) -> dict[str, int | str]:
+    """Returns epoch, step and a digest of the checkpoint that `restore` would read, unread.
+
+    Returns:
+        By name; empty if there is none that is whole.
+    """
+    for path in (folder / _LAST, folder / _PREVIOUS):
+        try:
+            _require_whole(path)
+            with zipfile.ZipFile(path) as archive:
+                state = json.loads(archive.read(_STATE))
+                checksums = sorted((each.filename, each.CRC) for each in archive.infolist())
+        except keras_file.DAMAGE:
+            continue
+        digest = hashlib.sha256(repr(checksums).encode()).hexdigest()
+        return {"epoch": state["epoch"], "step": state["step"], "digest": digest}
+    return {}
+
+
+def read_best(folder: Path) -> keras.Model:
+    """Returns the model of the best checkpoint.
+
+    Raises:
+        UserError: If it is damaged.
+    """
+    try:
+        return _read(best(folder)).model
+    except keras_file.DAMAGE as error:
+        raise _best_is_damaged(folder) from error
+
+
 def load_best(model: keras.Model, folder: Path) -> None:
     """Gives a model the weights of the best checkpoint.
 
@@ -159,10 +191,14 @@ def load_best(model: keras.Model, folder: Path) -> None:
         _require_whole(path)
         model.load_weights(path)
     except keras_file.DAMAGE as error:
-        raise UserError(
-            f"{path} is damaged, and with it the weights of the best epoch; remove the workdir or "
-            "name another --workdir"
-        ) from error
+        raise _best_is_damaged(folder) from error
+
+
+def _best_is_damaged(folder: Path) -> UserError:
+    return UserError(
+        f"{best(folder)} is damaged, and with it the weights of the best epoch; remove the workdir "
+        "or name another --workdir"
+    )
 
 
 def _write(

@@ -90,19 +90,73 @@ class Split:
         return self.name if count == 1 else tfds.even_splits(self.name, n=count)[index]
 
 
-def evaluation_batches(split: Split, batch_size: int, *, cache: str = "never") -> tf.data.Dataset:
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """What a worker takes of every batch: some of the parts into which it is cut.
+
+    Attributes:
+        first: The first of them.
+        count: How many.
+        of: How many parts there are. As many records as possible are in each.
+    """
+
+    first: int
+    count: int
+    of: int
+
+    def places(self, places: tf.Tensor) -> tf.data.Dataset:
+        """Returns the parts of a batch's places: (places, weights), see `batches`."""
+        size = tf.shape(places)[0]
+
+        def part(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            start, end = (tf.cast(index, tf.int32) + i for i in (0, 1))
+            start, end = size * start // self.of, size * end // self.of
+            # A part of no record takes one that does not count.
+            last = tf.minimum(tf.maximum(end, start + 1), size)
+            taken = places[tf.minimum(start, last - 1) : last]
+            return taken, tf.fill(tf.shape(taken)[:1], tf.cast(end > start, tf.float32))
+
+        return tf.data.Dataset.range(self.first, self.first + self.count).map(part)
+
+    def batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """Returns the parts of every batch, one after the other.
+
+        Returns:
+            waveform, label and weight (part,) float32: 0 for a record that stands where a part
+            would have none, else 1.
+        """
+
+        def parts(waveform: tf.Tensor, label: tf.Tensor) -> tf.data.Dataset:
+            taken = self.places(tf.range(tf.shape(waveform)[0]))
+            return taken.map(
+                lambda places, weight: (
+                    tf.gather(waveform, places),
+                    tf.gather(label, places),
+                    weight,
+                )
+            )
+
+        return batches.flat_map(parts)
+
+
+def evaluation_batches(
+    split: Split, batch_size: int, *, cache: str = "never", share: Share | None = None
+) -> tf.data.Dataset:
     """Returns all records once, in order, in batches of (waveform, label).
 
     Args:
         split: What to read.
         batch_size: Records a batch; the last one may be smaller.
         cache: Keep what was read in memory for the next time: as in `training_batches`.
+        share: Take these parts of every batch.
 
     Returns:
         Batches of waveform (batch, channels, steps) and label (batch, steps), float32.
     """
     batches = split.records().batch(batch_size, num_parallel_calls=2)
-    return (batches.cache() if _is_cached(split, cache) else batches).prefetch(2)
+    if share:
+        batches = share.batches(batches)
+    return (batches.cache() if is_cached(split, cache) else batches).prefetch(2)
 
 
 def training_batches(
@@ -114,6 +168,7 @@ def training_batches(
     first_step: int = 0,
     cache: str = "auto",
     augmentation: Augmentation | None = None,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """Returns epoch after epoch of shuffled batches, without end.
 
@@ -128,20 +183,28 @@ def training_batches(
         first_step: How many batches of it to leave out.
         cache: "always" or "never" keep the records in memory, or "auto": where they fit.
         augmentation: What is done to each batch.
+        share: Take these parts of every batch.
 
     Returns:
-        Batches of waveform (batch, channels, steps) and label (batch, steps), float32.
+        Batches of waveform (batch, channels, steps) and label (batch, steps), float32; with a share
+        its parts of them, see `Share.batches`.
     """
-    if _is_cached(split, cache):
-        batches = _from_memory(split, batch_size, seed, first_epoch)
+    part = None if augmentation else share
+    if is_cached(split, cache):
+        batches = _from_memory(split, batch_size, seed, first_epoch, part)
     else:
         batches = _from_disk(split, batch_size, seed, first_epoch)
     if augmentation:
         first_batch = first_epoch * split.num_batches(batch_size)
+        # What is drawn for a record depends on its whole batch.
         batches = _augmented(batches, augmentation, seed, first_batch)
+    if share and batches.element_spec[2:] == ():
+        batches = share.batches(batches)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return batches.skip(first_step).prefetch(2).with_options(options)
+    return (
+        batches.skip(first_step * (share.count if share else 1)).prefetch(2).with_options(options)
+    )
 
 
 def _record_bytes(split: Split) -> int:
@@ -149,13 +212,16 @@ def _record_bytes(split: Split) -> int:
     return 4 * steps * (channels + 1)
 
 
-def _is_cached(split: Split, cache: str) -> bool:
+def is_cached(split: Split, cache: str) -> bool:
+    """Whether the records are held in memory; `cache` is as in `training_batches`."""
     size = split.num_records * _record_bytes(split)
     fits = size < psutil.virtual_memory().available / 4
     return cache == "always" or (cache == "auto" and fits)
 
 
-def _from_memory(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf.data.Dataset:
+def _from_memory(
+    split: Split, batch_size: int, seed: int, first_epoch: int, share: Share | None
+) -> tf.data.Dataset:
     gather = split.lookup()
 
     def order(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -163,7 +229,12 @@ def _from_memory(split: Split, batch_size: int, seed: int, first_epoch: int) -> 
         shuffled = tf.random.experimental.stateless_shuffle(indices, seed=[seed, epoch])
         return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
 
-    return _epochs(first_epoch).flat_map(order).map(gather, num_parallel_calls=2)
+    places = _epochs(first_epoch).flat_map(order)
+    if not share:
+        return places.map(gather, num_parallel_calls=2)
+    return places.flat_map(share.places).map(
+        lambda part, weight: (*gather(part), weight), num_parallel_calls=2
+    )
 
 
 def _from_disk(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf.data.Dataset:

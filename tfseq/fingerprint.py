@@ -1,14 +1,10 @@
 """A digest of the records of a split, which two workers or two starts of a run can compare."""
 
 import hashlib
-import os
-import struct
 from pathlib import Path
 
+from tfseq import tfrecord_files
 from tfseq.example_gen import Split
-
-_HEADER = struct.Struct("<QI")  # a record's length, and the length's checksum
-_CHECKSUM = 4
 
 
 def of(split: Split) -> str:
@@ -34,18 +30,6 @@ def of(split: Split) -> str:
         identity = f"{path.name} {path.stat().st_size} {part.skip} {part.take}\n"
         digest.update(identity.encode())
         if info.file_format.value == "tfrecord":
-            _add_checksums(digest, path)
+            for place in tfrecord_files.places(path):
+                digest.update(place.checksum)
     return digest.hexdigest()
-
-
-def _add_checksums(digest: "hashlib._Hash", path: Path) -> None:
-    """Adds the checksum of each record of a TFRecord file, which lies behind the record."""
-    with path.open("rb", buffering=0) as file:
-        size, place = os.fstat(file.fileno()).st_size, 0
-        while place < size:
-            header = os.pread(file.fileno(), _HEADER.size, place)
-            if len(header) < _HEADER.size:
-                return  # cut short: its size says so
-            length, _ = _HEADER.unpack(header)
-            place += _HEADER.size + length + _CHECKSUM
-            digest.update(os.pread(file.fileno(), _CHECKSUM, place - _CHECKSUM))

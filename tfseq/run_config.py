@@ -10,8 +10,8 @@ from tfseq import atomic_file, checkpoint_files, json_file
 from tfseq.errors import UserError
 
 # What may differ between a run and its continuation.
-_CHANGEABLE = {"epochs", "early_stopping", "checkpoint", "strategy", "lowering", "interval"}
-_CHANGEABLE |= {"data.on_corrupt"}
+_CHANGEABLE = {"epochs", "early_stopping", "checkpoint", "strategy", "multi_worker", "lowering"}
+_CHANGEABLE |= {"interval", "data.on_corrupt"}
 _NAME = "config.json"
 
 
@@ -37,6 +37,19 @@ def refuse_other(config: ConfigDict, workdir: Path) -> None:
                 f"{workdir} holds a run with --config.{key}={old}, not {new}; "
                 "name another --workdir, or remove this one"
             )
+
+
+def flags(config: ConfigDict) -> dict[str, Any]:
+    """Returns the settings by the names of their flags."""
+
+    def flat(settings: dict[str, Any], prefix: str) -> dict[str, Any]:
+        found = {}
+        for key, value in settings.items():
+            name = f"{prefix}.{key}"
+            found |= flat(value, name) if isinstance(value, dict) else {name: value}
+        return found
+
+    return flat(_settings(config), "--config")
 
 
 def _settings(config: ConfigDict) -> dict[str, Any]:

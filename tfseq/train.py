@@ -56,23 +56,22 @@ def main() -> None:
     cli.require_writable("--export_dir", Path(FLAGS.export_dir, config.model.name))
 
     cli.import_tensorflow()
-    from tfseq import datasets, record_integrity, record_salvage
+    from tfseq import record_integrity, workers
 
-    settings = config.dataset.to_dict()
-    builder = datasets.load(
-        settings.pop("name"), data_dir=FLAGS.data_dir, manual_dir=FLAGS.manual_dir, **settings
-    )
-    if config.data.on_corrupt == "skip":
-        builder = record_salvage.salvaged(builder, workdir / "salvaged")
+    # Several workers have to connect before TensorFlow does anything else.
+    team = workers.of(config)
+    with team.one_by_one():
+        builder = _builder(config, workdir)
     with record_integrity.named(builder):
         _train(config, builder, workdir)
 
 
 def _train(config: ConfigDict, builder: "DatasetBuilder", workdir: Path) -> None:
     """Trains, measures and exports."""
-    from tfseq import checkpoint, evaluator, intervals, trainer
+    from tfseq import checkpoint, evaluator, intervals, trainer, workers
     from tfseq.example_gen import Split
 
+    team = workers.of(config)
     training = Split(builder, config.data.train_split)
     validation = Split(builder, config.data.validation_split)
     scored = [validation]
@@ -83,6 +82,9 @@ def _train(config: ConfigDict, builder: "DatasetBuilder", workdir: Path) -> None
     except checkpoint.Interrupted:
         print(f"\nStopped. The run is saved in {workdir}; the same command goes on from there.")
         raise SystemExit(130) from None
+    if not team.writes:
+        print("The chief measures and exports the model.")
+        return
     half_width = intervals.of_run(
         config, result.model, result.best_epoch, training, validation, workdir
     )
@@ -93,6 +95,19 @@ def _train(config: ConfigDict, builder: "DatasetBuilder", workdir: Path) -> None
         half_width=evaluator.predictor(half_width) if half_width else None,
     )
     _finish(config, workdir, builder.info.full_name, result, half_width, splits)
+
+
+def _builder(config: ConfigDict, workdir: Path) -> "DatasetBuilder":
+    """Returns the builder of the data set; builds its records if need be."""
+    from tfseq import datasets, record_salvage
+
+    settings = config.dataset.to_dict()
+    builder = datasets.load(
+        settings.pop("name"), data_dir=FLAGS.data_dir, manual_dir=FLAGS.manual_dir, **settings
+    )
+    if config.data.on_corrupt == "skip":
+        return record_salvage.salvaged(builder, workdir / "salvaged")
+    return builder
 
 
 def _finish(

@@ -2,8 +2,9 @@
 
 import contextlib
 import dataclasses
+import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from tfseq import (
     averaging,
     checkpoint,
     checkpoint_files,
+    data_service,
     history,
     run_config,
     run_data,
     training_step,
     transform,
+    workers,
 )
 from tfseq.augmentation import Augmentation
 from tfseq.checkpoint_files import Position
@@ -58,7 +61,8 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
 
     Raises:
         UserError: If the workdir holds a run with other settings or data, the settings do not fit
-            the machine or the data, or the loss is not finite.
+            the machine or the data, the loss is not finite, or another worker is missing or
+            differs.
         checkpoint.Interrupted: After a SIGINT; what was trained is saved.
     """
     run_config.refuse_other(config, workdir)
@@ -67,26 +71,25 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
     run_data.refuse_other(data, workdir)
     augmentation = Augmentation(**config.augmentation)
     augmentation.require_steps(training.waveform_shape[1])
+    if config.data.service:
+        data_service.require(config.data.service)
     folder = workdir / "checkpoints"
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    strategy = training_step.make_strategy(config.strategy)
-    with _precision(config.precision), strategy.scope():
-        restored = checkpoint_files.restore(folder)
-        if restored:
-            model, position, metrics = restored.model, restored.position, restored.metrics
-        else:
-            scaling = _fitted_scaling(config, training)
-            steps = training.num_batches(config.batch_size)
-            model = training_step.new_model(
-                config, training.waveform_shape, scaling, steps_per_epoch=steps
-            )
-            position, metrics = Position(), None
-        fitted = training_step.to_fit(model, config, training.num_records, strategy)
-        run_config.write(config, workdir)
-        run_data.write(data, workdir)
-        print(_summary(model, training, validation, strategy))
+    team = workers.of(config)
+    team.agree_on_start(config, training, validation, folder)
+    with _precision(config.precision), team.working(), data_service.losses_told():
+        with team.strategy.scope():
+            restored = checkpoint_files.restore(folder)
+            model = restored.model if restored else _new_model(config, training)
+            fitted = training_step.to_fit(model, config, training.num_records, team.strategy)
+        position = restored.position if restored else Position()
+        team.agree_on_model(model)
+        if team.writes:
+            run_config.write(config, workdir)
+            run_data.write(data, workdir)
+        print(_summary(model, training, validation, team.strategy))
         done = position.epoch >= config.epochs or _out_of_patience(config, position)
         if restored:
             step = f" and {position.step} steps" if position.step else ""
@@ -99,11 +102,15 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
                 steps_per_epoch=training.num_batches(config.batch_size),
                 every_steps=config.checkpoint.every_steps,
                 patience=config.early_stopping.patience,
-                metrics=metrics,
+                metrics=restored.metrics if restored else None,
+                writes=team.writes,
             )
-            _fit(fitted, saver, config, augmentation, training, validation, workdir / "logs")
-        if position.best_epoch != position.epoch or averaging.is_used(model.optimizer):
-            checkpoint_files.load_best(model, folder)
+            _fit(fitted, saver, config, augmentation, training, validation, workdir / "logs", team)
+    if team.share:
+        # The chief goes on alone, with a model that is not shared.
+        model = checkpoint_files.read_best(folder) if team.writes else model
+    elif position.best_epoch != position.epoch or averaging.is_used(model.optimizer):
+        checkpoint_files.load_best(model, folder)
     return Result(model, position.best_epoch, position.epoch, trained=not done)
 
 
@@ -112,6 +119,12 @@ def run_fn(fn_args: Any) -> None:
     from tfseq.tfx import training
 
     training.run(fn_args)
+
+
+def _new_model(config: ConfigDict, training: Split) -> keras.Model:
+    scaling = _fitted_scaling(config, training)
+    steps = training.num_batches(config.batch_size)
+    return training_step.new_model(config, training.waveform_shape, scaling, steps_per_epoch=steps)
 
 
 def _fitted_scaling(config: ConfigDict, training: Split) -> transform.Scaling | None:
@@ -129,45 +142,59 @@ def _fit(
     training: Split,
     validation: Split,
     logs: Path,
+    team: workers.One | workers.Several,
 ) -> None:
     position = saver.position
     steps = training.num_batches(config.batch_size)
-    history.cut(logs / "history.csv", position.epoch)
     on_terminal = sys.stdout.isatty()
-    callbacks = [
-        keras.callbacks.TensorBoard(logs, write_graph=False),
-        keras.callbacks.CSVLogger(logs / "history.csv", append=True),
-        # Comes after the logs: what it says is done has been logged.
-        saver,
-        averaging.MeasureAverages(),
-    ]
-    if not on_terminal:
-        callbacks.append(history.EpochLine(config.epochs))
-    validation_batches = evaluation_batches(validation, config.batch_size, cache=config.data.cache)
+    # The saver comes after the logs: what it says is done has been logged.
+    callbacks = [saver, averaging.MeasureAverages()]
+    if team.writes:
+        history.cut(logs / "history.csv", position.epoch)
+        callbacks[:0] = [
+            keras.callbacks.TensorBoard(logs, write_graph=False),
+            keras.callbacks.CSVLogger(logs / "history.csv", append=True),
+        ]
+        if not on_terminal:
+            callbacks.append(history.EpochLine(config.epochs))
+    validation_batches = team.batches(
+        lambda: evaluation_batches(
+            validation, config.batch_size, cache=config.data.cache, share=team.share
+        )
+    )
     try:
         while position.epoch < config.epochs and not model.stop_training:
-            batches = training_batches(
+            batches = functools.partial(
+                _batches(config),
                 training,
                 config.batch_size,
                 seed=config.seed,
                 first_epoch=position.epoch,
                 first_step=position.step,
-                cache=config.data.cache,
                 augmentation=augmentation,
+                share=team.share,
             )
             model.fit(
-                batches,
+                team.batches(batches),
                 validation_data=validation_batches,
+                # Keras cannot count the batches of workers.
+                validation_steps=validation.num_batches(config.batch_size) if team.share else None,
                 steps_per_epoch=steps - position.step,
                 initial_epoch=position.epoch,
                 # The rest of an epoch is a fit of its own: it has fewer steps.
                 epochs=position.epoch + 1 if position.step else config.epochs,
                 callbacks=callbacks,
                 shuffle=False,  # the batches are shuffled
-                verbose=1 if on_terminal else 0,
+                verbose=1 if on_terminal and team.writes else 0,
             )
     finally:
         saver.release()
+
+
+def _batches(config: ConfigDict) -> Callable[..., tf.data.Dataset]:
+    if config.data.service:
+        return functools.partial(data_service.training_batches, address=config.data.service)
+    return functools.partial(training_batches, cache=config.data.cache)
 
 
 def _out_of_patience(config: ConfigDict, position: Position) -> bool:

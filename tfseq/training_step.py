@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 from tfseq import averaging, models, optimizers, transform
 from tfseq.errors import UserError
 from tfseq.models import lowering
+from tfseq.multi_worker_model import Shared
 
 WORTH_COMPILING = 1000
 """Records an epoch from which compiling takes less time than it saves."""
@@ -17,7 +18,12 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
     Args:
         name: "one_device", "mirrored", or "auto": mirrored where there are several GPUs.
+
+    Raises:
+        UserError: If it is "multi_worker": that one is `tfseq.multi_worker.connect`'s.
     """
+    if name == "multi_worker":
+        raise UserError("--config.strategy: multi_worker is for tfseq.train alone")
     gpus = tf.config.list_logical_devices("GPU")
     devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
@@ -63,9 +69,13 @@ def _compile(
     model.compile(
         optimizer=optimizer,
         loss=config.loss,
-        metrics=[metric for metric in ("mse", "mae") if metric != config.loss],
+        metrics=_metrics(config),
         jit_compile=jit_compile,
     )
+
+
+def _metrics(config: ConfigDict) -> list[str]:
+    return [metric for metric in ("mse", "mae") if metric != config.loss]
 
 
 def to_fit(
@@ -95,6 +105,10 @@ def to_fit(
             "--config.lowering: always needs one replica and --config.precision=float32"
         )
     averaging.leave_to_callbacks(model.optimizer)
+    if config.strategy == "multi_worker":
+        if config.precision == "mixed_float16":
+            raise UserError("--config.precision: multi_worker needs float32 or mixed_bfloat16")
+        return Shared(model, config.loss, _metrics(config))
     on_cpu = not tf.config.list_logical_devices("GPU")
     if replicas == 1 and on_cpu:
         optimizers.fuse(model.optimizer)

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from tfseq import models
 from tfseq.errors import UserError
 
-STRATEGIES = ("auto", "one_device", "mirrored")
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 SCHEDULES = ("constant", "cosine")
@@ -83,6 +83,7 @@ def check(config: ConfigDict) -> None:
         "batch_size": (config.batch_size, 1),
         "seed": (config.seed, 0),
         "interval.epochs": (config.interval.epochs, 1),
+        "multi_worker.wait_seconds": (config.multi_worker.wait_seconds, 0),
         "early_stopping.patience": (config.early_stopping.patience, 0),
         "checkpoint.every_steps": (config.checkpoint.every_steps, 0),
         "optimizer.weight_decay": (config.optimizer.weight_decay, 0),

@@ -56,11 +56,13 @@ def get_config() -> ConfigDict:
             # Splits may be parts, such as train[:10%]. cache keeps the records in memory: always,
             # never, or auto, where they take less than a quarter of what is free. on_corrupt:
             # damaged records are an error, or skip leaves them out.
+            # service is the grpc://host:port of a tf.data service that makes the training batches.
             "data": {
                 "train_split": "train",
                 "validation_split": "validation",
                 "cache": "auto",
                 "on_corrupt": "error",
+                "service": "",
             },
             # Inside the model: give every channel mean 0 and variance 1; show the network some of
             # waveform, normalized, rectified, log_envelope, log_gain (tfseq.transform).
@@ -70,8 +72,10 @@ def get_config() -> ConfigDict:
             # Intervals around the labels, see tfseq.intervals: the part of the labels that they are
             # to hold, such as 0.8 (0: no intervals), and the epochs to learn their widths in.
             "interval": {"coverage": 0.0, "epochs": 5},
-            # auto: mirrored on several GPUs, else one_device.
+            # auto: mirrored on several GPUs, else one_device. multi_worker: see docs/scaling.md.
             "strategy": "auto",
+            # How long each worker waits for the others to start.
+            "multi_worker": {"wait_seconds": 300},
             # float32, mixed_bfloat16 or mixed_float16.
             "precision": "float32",
             # The layouts of tfseq.models.lowering: always, never, or auto, where they pay.
