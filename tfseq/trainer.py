@@ -28,6 +28,7 @@ from tfseq import (
 from tfseq.augmentation import Augmentation
 from tfseq.checkpoint_files import Position
 from tfseq.example_gen import Split, evaluation_batches, training_batches
+from tfseq.whole_epochs import WholeEpochs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,11 +148,12 @@ def _fit(
     position = saver.position
     steps = training.num_batches(config.batch_size)
     on_terminal = sys.stdout.isatty()
+    validation_steps = validation.num_batches(config.batch_size)
     # The saver comes after the logs: what it says is done has been logged.
-    callbacks = [saver, averaging.MeasureAverages()]
+    callbacks = [WholeEpochs(validation_steps), saver, averaging.MeasureAverages()]
     if team.writes:
         history.cut(logs / "history.csv", position.epoch)
-        callbacks[:0] = [
+        callbacks[1:1] = [
             keras.callbacks.TensorBoard(logs, write_graph=False),
             keras.callbacks.CSVLogger(logs / "history.csv", append=True),
         ]
@@ -178,7 +180,7 @@ def _fit(
                 team.batches(batches),
                 validation_data=validation_batches,
                 # Keras cannot count the batches of workers.
-                validation_steps=validation.num_batches(config.batch_size) if team.share else None,
+                validation_steps=validation_steps if team.share else None,
                 steps_per_epoch=steps - position.step,
                 initial_epoch=position.epoch,
                 # The rest of an epoch is a fit of its own: it has fewer steps.

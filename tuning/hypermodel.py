@@ -23,6 +23,7 @@ from tfseq.example_gen import evaluation_batches, training_batches
 from tfseq.tuning import callbacks, results
 from tfseq.tuning.plans import Plan
 from tfseq.tuning.records import Data, Records, levels, mean_label_errors
+from tfseq.whole_epochs import WholeEpochs
 
 _PACKAGES = ("tfseq", "tensorflow", "keras", "keras-tuner")
 
@@ -127,6 +128,7 @@ class TrialModel(keras_tuner.HyperModel):
         # What a kill has left of a trial would be drawn beside it.
         shutil.rmtree(logs, ignore_errors=True)
         called = [
+            WholeEpochs(validation.num_batches(config.batch_size)),
             averaging.MeasureAverages(),
             callbacks.StopAtNonFinite(),
             keras.callbacks.TensorBoard(logs, write_graph=False),
