@@ -79,13 +79,16 @@ def history(folder, model):
     return [[float(value) for value in row.split(",")] for row in rows]
 
 
-# The columns are epoch, loss, mae, val_loss, val_mae.
-@pytest.mark.parametrize("model", command.REPORT)
-def test_two_workers_learn_what_one_process_learns(model, trained):
+# The columns are epoch, loss, mae, val_loss, val_mae. What conv_ae's last normalization divides by
+# has a variance near 1e-6, far below its epsilon: there float32 itself is 7e-5 off float64.
+@pytest.mark.parametrize(
+    ("model", "tolerance"), [("mlp", 1e-5), ("cnn", 1e-5), ("resnet", 1e-5), ("conv_ae", 1e-4)]
+)
+def test_two_workers_learn_what_one_process_learns(model, tolerance, trained):
     one, chief, _ = trained[0]
     assert len(history(one, model)) == 2
     for mine, theirs in zip(history(one, model), history(chief, model), strict=True):
-        assert theirs == pytest.approx(mine, rel=1e-5)
+        assert theirs == pytest.approx(mine, rel=tolerance)
 
 
 @pytest.mark.parametrize("model", command.REPORT)

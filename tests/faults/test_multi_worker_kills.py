@@ -49,7 +49,7 @@ def state(folder):
     return values, command.training_state(path)
 
 
-@pytest.mark.parametrize("victims", [(0,), (1,), (0, 1)], ids=str)
+@pytest.mark.parametrize("victims", [(0,), (1,), (0, 1)], ids=["chief", "other", "both"])
 def test_killed_workers_continue_bit_by_bit(victims, flags, whole, tmp_path):
     processes = cluster.start(tmp_path, *flags)
     wait_for_saves(processes[0], tmp_path / "run" / "checkpoints" / "last.keras", 4)
