@@ -31,7 +31,7 @@ def exported(folder):
 
 
 def assert_same_end(folder, other):
-    """Weights, optimizer, random states, position, logs, settings, scores and the newest export.
+    """Weights, optimizer, random states, position, logs, scores and the newest export.
 
     Args:
         folder: Where a run with `--workdir=run --export_dir=exports` ended.
@@ -44,7 +44,6 @@ def assert_same_end(folder, other):
         assert states[0] == states[1]
     for read in (
         lambda cwd: (cwd / "run" / "logs" / "history.csv").read_bytes(),
-        lambda cwd: command.read_json(cwd / "run" / "config.json"),
         lambda cwd: command.read_json(cwd / "run" / "evaluation.json") | {"export": None},
     ):
         assert read(folder) == read(other)
