@@ -139,3 +139,26 @@ def test_a_file_system_without_hard_links_gets_copies(folder, model, monkeypatch
     checkpoint_files.save(model, Position(3), None, folder, is_best=True)
     assert (folder / "previous.keras").read_bytes() == last
     assert (folder / "best.keras").read_bytes() == (folder / "last.keras").read_bytes()
+
+
+def test_a_save_makes_no_optimizer_whose_memory_would_be_lost(folder, model, monkeypatch):
+    made = []
+    make = keras.optimizers.Optimizer.__init__
+
+    def counted(self, *arguments, **settings):
+        made.append(self)
+        make(self, *arguments, **settings)
+
+    monkeypatch.setattr(keras.optimizers.Optimizer, "__init__", counted)
+    checkpoint_files.save(model, Position(3), None, folder)
+    assert made == []
+
+
+def test_what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not(folder, python):
+    dead = int(python("import os; print(os.getpid())"))
+    for process in (dead, os.getpid()):
+        for name in (f".{process}.keras", f".{process}.last.keras"):
+            (folder / name).touch()
+    assert checkpoint_files.restore(folder).position.epoch == 2
+    left = {path.name for path in folder.glob(".*")}
+    assert left == {f".{os.getpid()}.keras", f".{os.getpid()}.last.keras"}

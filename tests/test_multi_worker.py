@@ -103,6 +103,7 @@ def test_only_the_chief_writes(trained):
     assert sorted(path.name for path in (chief / "cnn").iterdir()) == [
         "checkpoints",
         "config.json",
+        "data.json",
         "logs",
     ]
 

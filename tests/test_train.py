@@ -40,6 +40,7 @@ def test_a_run_succeeds_in_silence(run):
 def test_the_workdir_holds_settings_logs_and_checkpoints(run):
     assert {path.name for path in run.workdir.iterdir()} == {
         "config.json",
+        "data.json",
         "logs",
         "checkpoints",
         "evaluation.json",

@@ -10,6 +10,7 @@ There are `last.keras`, `previous.keras`, from which a run goes on if the last i
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -20,9 +21,14 @@ from pathlib import Path
 import keras
 import numpy as np
 from absl import logging
+from keras.src.saving import saving_lib
 
 from tfseq import keras_file
 from tfseq.errors import UserError
+
+# Keras 3.15 keeps what this returns under one name and looks for it under another: every save makes
+# metrics and an optimizer to look at, and 70 KB of their memory never come back from TensorFlow.
+saving_lib.get_attr_skipset = functools.cache(saving_lib.get_attr_skipset)
 
 _STATE = "training_state.json"
 _LAST, _PREVIOUS, _BEST = "last.keras", "previous.keras", "best.keras"
