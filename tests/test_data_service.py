@@ -8,7 +8,8 @@ import tensorflow as tf
 from tfseq import data_service, example_gen
 from tfseq.augmentation import Augmentation
 from tfseq.errors import UserError
-from tfseq.example_gen import Share, Split
+from tfseq.example_gen import Split
+from tfseq.share import Share
 
 service = tf.data.experimental.service
 

@@ -50,3 +50,11 @@ def test_a_file_that_was_cut_short_is_another(builder, tmp_path):
     for missing in (100, len(whole) - 5):
         path.write_bytes(whole[:-missing])
         assert fingerprint.of(Split(copied, "train")) != before
+
+
+def test_a_length_that_was_damaged_is_no_place_to_read_at(builder, tmp_path):
+    before = fingerprint.of(Split(builder, "train"))
+    copied = tfds.builder_from_directory(shutil.copytree(builder.data_dir, tmp_path / "copy"))
+    path = next((tmp_path / "copy").glob("*-train.tfrecord*"))
+    path.write_bytes(b"\xff" * 8 + path.read_bytes()[8:])
+    assert fingerprint.of(Split(copied, "train")) != before

@@ -17,7 +17,7 @@ STAGES = [
     {"datasets"},
     {"record_integrity"},
     {"record_salvage"},
-    {"augmentation"},
+    {"augmentation", "share"},
     {"example_gen"},
     {"data_service", "fingerprint", "record_statistics", "value_counts"},
     {"statistics_table", "statistics_proto", "record_checks"},

@@ -19,7 +19,8 @@ import tensorflow as tf
 from tfseq import network, tfrecord_files
 from tfseq.augmentation import Augmentation
 from tfseq.errors import UserError
-from tfseq.example_gen import Share, Split
+from tfseq.example_gen import Split
+from tfseq.share import Share
 
 _MOST_WAITING = 64
 """Batches that may arrive before an earlier one, until that is given up for lost."""

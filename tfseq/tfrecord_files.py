@@ -33,9 +33,12 @@ def places(path: Path) -> Iterator[Place]:
     """
     with path.open("rb", buffering=0) as file:
         descriptor, offset = file.fileno(), 0
+        size = os.fstat(descriptor).st_size
         while len(header := os.pread(descriptor, _HEADER.size, offset)) == _HEADER.size:
             length, _ = _HEADER.unpack(header)
             offset += _HEADER.size
-            checksum = os.pread(descriptor, _CHECKSUM.size, offset + length)
-            yield Place(offset, length, checksum)
+            # A damaged length may be any number.
+            if offset + length + _CHECKSUM.size > size:
+                return
+            yield Place(offset, length, os.pread(descriptor, _CHECKSUM.size, offset + length))
             offset += length + _CHECKSUM.size

@@ -11,7 +11,8 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from tfseq import checkpoint_files, fingerprint, multi_worker, run_config, training_step
-from tfseq.example_gen import Share, Split, is_cached
+from tfseq.example_gen import Split, is_cached
+from tfseq.share import Share
 
 
 class One:
