@@ -1,7 +1,7 @@
 r"""Trains for a long time and watches the process: memory, threads and open files.
 
   python -m benchmarks.soak
-  python -m benchmarks.soak --steps=2000 --out=/tmp/soak
+  python -m benchmarks.soak --steps=2000 --out=soak
 
 A small record set, so that steps, epochs, checkpoints, validations and logs come quickly: 10 steps
 an epoch, a checkpoint after every epoch and every 4 steps. Writes soak.csv and soak.png.
