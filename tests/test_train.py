@@ -56,6 +56,8 @@ def test_the_workdir_holds_settings_logs_and_checkpoints(run):
 def test_the_checkpoints_are_models_that_keras_loads(run):
     import keras
 
+    from tfseq import transform  # noqa: F401 - registers a layer
+
     files = sorted((run.workdir / "checkpoints").iterdir())
     assert [path.name for path in files] == ["best.keras", "last.keras", "previous.keras"]
     for path in files:
