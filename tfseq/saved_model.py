@@ -69,7 +69,7 @@ class SavedModel:
     def compiled(self) -> Callable[[np.ndarray], np.ndarray]:
         """Returns `predict` compiled by XLA with the weights as constants, for a loop that waits.
 
-        One record of the report's convolutional networks is answered in a quarter to a half of the
+        One record of the report's convolutional networks is answered in a third to a half of the
         time. The first call with each number of records compiles, which takes some seconds.
 
         Raises:
