@@ -1,43 +1,36 @@
 """What is timed: training steps and inference of each model, in tfseq and in PyTorch.
 
-Each function builds one contender and returns a function without arguments that does one step. The
-sides of PyTorch are what its users would write, with the settings that may help: torch.compile,
-channels_last images, and bfloat16 autocast for the matrix products of the MLP.
+Each function builds one contender and returns a function without arguments that does one call. On
+TensorFlow, which measures the processor, a call is one step, from NumPy arrays to a NumPy array.
+On Keras's JAX backend, which measures the GPU, a call is `CALL_STEPS` steps in a row on arrays that
+are on the device: of training it waits for the last, of inference for each.
 """
 
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-MODELS = ("cnn", "resnet", "conv_ae", "mlp")
-# PyTorch's settings, by contender.
-TORCH = {
-    "PyTorch": {},
-    "PyTorch channels_last": {"channels_last": True},
-    "PyTorch compiled": {"compiled": True},
-    "PyTorch compiled channels_last": {"compiled": True, "channels_last": True},
-    "PyTorch bfloat16": {"bfloat16": True},
-    "PyTorch compiled bfloat16": {"compiled": True, "bfloat16": True},
-}
+from benchmarks.torch_settings import TORCH
+
+BACKENDS = ("tensorflow", "jax")
+CALL_STEPS = {"tensorflow": 1, "jax": 10}
+AS_THEY_ARE = "tfseq layers as they are"
+BFLOAT16 = "tfseq mixed_bfloat16"
 Step = Callable[[], None]
-_MANY = 10**6  # records an epoch: enough to compile for
 
 
-def sides(model: str, *, training: bool) -> list[str]:
+def sides(model: str, *, training: bool, backend: str = "tensorflow") -> list[str]:
     """Returns the names of the contenders for a model."""
+    theirs = [name for name in TORCH if (model == "mlp") >= ("bfloat16" in name)]
+    if model in ("mlp", "resnet"):  # they have no images
+        theirs = [name for name in theirs if "channels_last" not in name]
     if model == "mlp":
-        ours = ["tfseq", "tfseq mixed_bfloat16"] if training else ["tfseq", "tfseq export"]
-        theirs = [name for name in TORCH if "channels_last" not in name]
+        ours = ["tfseq", BFLOAT16] if training or backend == "jax" else ["tfseq", "tfseq export"]
+    elif training or backend == "jax":
+        ours = ["tfseq", AS_THEY_ARE]
     else:
-        ours = ["tfseq", "tfseq layers as they are"]
-        if not training:
-            ours = ["tfseq", "tfseq export", "tfseq export compiled"]
-        theirs = [name for name in TORCH if "bfloat16" not in name]
-        if model == "resnet":  # it has no images
-            theirs = [name for name in theirs if "channels_last" not in name]
+        ours = ["tfseq", "tfseq export", "tfseq export compiled"]
     return ours + theirs
 
 
@@ -48,123 +41,31 @@ def data(batch_size: int, steps: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     return waveform, 4 * random.random((batch_size, steps), np.float32)
 
 
-def training(side: str, model: str, batch_size: int, steps: int = 4000) -> Step:
-    """Returns one training step with the report's optimizer."""
-    arrays = data(batch_size, steps)
-    if side in TORCH:
-        return _torch_training(model, *arrays, **TORCH[side])
-    return _keras_training(side, model, *arrays)
-
-
-def inference(side: str, model: str, batch_size: int) -> Step:
-    """Returns one call of a model, from a NumPy array to a NumPy array."""
-    waveform, _ = data(batch_size)
-    if side in TORCH:
-        return _torch_inference(model, waveform, **TORCH[side])
-    import tensorflow as tf
-
-    from tfseq import models
-    from tfseq.models import lowering
-
-    network = models.build(model)
-    if side.startswith("tfseq export"):
-        return _export(network, waveform, compiled=side == "tfseq export compiled")
-    fast = lowering.inference(network)
-    infer = tf.function(lambda x: fast(x, training=False), jit_compile=fast is not network)
-    return lambda: infer(waveform).numpy()
-
-
-def _export(network, waveform: np.ndarray, *, compiled: bool) -> Step:
-    """The export in TensorFlow's C++ session, which TF Serving runs it in, or compiled by XLA."""
-    from tfseq.saved_model import SavedModel
-    from tfseq.serving import session, signatures
-
-    with tempfile.TemporaryDirectory() as folder:
-        signatures.save(network, Path(folder))
-        if compiled:
-            predict = SavedModel(folder).compiled()
-            return lambda: predict(waveform)
-        served = session.Session(Path(folder))
-    return lambda: served.run("serving_default", {"waveform": waveform})
-
-
-def _keras_training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> Step:
-    """A step as `tfseq.train` does it."""
-    import keras
-    import tensorflow as tf
-
-    from tfseq import configs, training_step
-
-    config = configs.get(name)
-    if side == "tfseq layers as they are":
-        config.lowering = "never"
-    if side == "tfseq mixed_bfloat16":
-        config.precision = "mixed_bfloat16"
-        keras.config.set_dtype_policy("mixed_bfloat16")
-    model = training_step.new_model(config, waveform.shape[1:])
-    model = training_step.to_fit(model, config, _MANY, training_step.make_strategy("one_device"))
-    batches = iter(tf.data.Dataset.from_tensors((waveform, label)).cache().repeat().prefetch(2))
-    model.make_train_function()
-    return lambda: float(model.train_function(batches)["loss"])
-
-
-def _torch_network(model: str, compiled: bool, channels_last: bool):
-    # PyTorch's CUDA build loads triton where it is installed, which crashes beside TensorFlow.
-    sys.modules.setdefault("triton", None)
-    import torch
-
-    from benchmarks import torch_models
-
-    network = torch_models.MODELS[model]()
-    if channels_last:
-        network = network.to(memory_format=torch.channels_last)
-    return network, torch.compile(network) if compiled else network
-
-
-def _torch_training(
-    model: str,
-    waveform: np.ndarray,
-    label: np.ndarray,
-    *,
-    compiled: bool = False,
-    channels_last: bool = False,
-    bfloat16: bool = False,
+def training(
+    side: str, model: str, batch_size: int, backend: str = "tensorflow", steps: int = 4000
 ) -> Step:
-    import torch
-
-    from benchmarks import torch_models
-
-    network, forward = _torch_network(model, compiled, channels_last)
-    optimizer = torch_models.optimizer(model, network)
-    x, y = torch.from_numpy(waveform), torch.from_numpy(label)
-
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
-            loss = torch.nn.functional.mse_loss(forward(x).float(), y)
-        loss.backward()
-        optimizer.step()
-        loss.item()
-
-    return step
+    """Returns a call that trains with the report's optimizer."""
+    return _side(side, backend).training(side, model, *data(batch_size, steps))
 
 
-def _torch_inference(
-    model: str,
-    waveform: np.ndarray,
-    *,
-    compiled: bool = False,
-    channels_last: bool = False,
-    bfloat16: bool = False,
-) -> Step:
-    import torch
+def inference(side: str, model: str, batch_size: int, backend: str = "tensorflow") -> Step:
+    """Returns a call of a model."""
+    return _side(side, backend).inference(side, model, data(batch_size)[0])
 
-    network, forward = _torch_network(model, compiled, channels_last)
-    network.eval()
 
-    def step() -> None:
-        # torch.compile does not work in inference_mode everywhere; no_grad costs as little.
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
-            forward(torch.from_numpy(waveform)).float().numpy()
+def _side(side: str, backend: str):
+    """Imports what only this contender needs."""
+    if side in TORCH:
+        # PyTorch's CUDA build loads triton where it is installed, which crashes beside TensorFlow.
+        if backend == "tensorflow":
+            sys.modules.setdefault("triton", None)
+        from benchmarks.torch_side import TorchSide
 
-    return step
+        return TorchSide(backend)
+    if backend == "jax":
+        from benchmarks import jax_side
+
+        return jax_side
+    from benchmarks import tensorflow_side
+
+    return tensorflow_side

@@ -31,6 +31,11 @@ def describe() -> dict[str, Any]:
     }
 
 
+def name(described: dict[str, Any]) -> str:
+    """Returns what a machine is called."""
+    return f"{described['processor']} {described['cores']} cores"
+
+
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -40,7 +45,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _fastest(function: Callable[[], Any]) -> float:
+def fastest(function: Callable[[], Any]) -> float:
+    """Returns the seconds that a function takes when nothing disturbs it."""
     times = []
     for _ in range(7):
         start = time.perf_counter()
@@ -53,7 +59,7 @@ def _copy(threads: int) -> float:
     """Bytes read plus bytes written a second, by all cores at once."""
     arrays = [(np.ones(_COPIED // 4, np.float32), np.ones(_COPIED // 4, np.float32))] * threads
     with futures.ThreadPoolExecutor(threads) as pool:
-        seconds = _fastest(lambda: list(pool.map(lambda pair: np.copyto(*pair), arrays)))
+        seconds = fastest(lambda: list(pool.map(lambda pair: np.copyto(*pair), arrays)))
     return 2 * threads * _COPIED / seconds / 1e9
 
 
@@ -65,7 +71,7 @@ def _products() -> dict[str, float]:
     for kind in ("float32", "bfloat16"):
         matrix = tf.cast(tf.random.normal((_SIDE, _SIDE)), kind)
         product = tf.function(lambda a: tf.reduce_sum(tf.cast(a @ a, tf.float32)))
-        rates[kind] = operations / _fastest(lambda m=matrix, f=product: f(m).numpy()) / 1e9
+        rates[kind] = operations / fastest(lambda m=matrix, f=product: f(m).numpy()) / 1e9
     return rates
 
 

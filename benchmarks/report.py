@@ -5,11 +5,21 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from benchmarks.contenders import AS_THEY_ARE, BFLOAT16
+
 _ROOT = Path(__file__).parents[1]
 _RESULTS = _ROOT / "benchmarks" / "results"
 _PAGE = _ROOT / "docs" / "performance.md"
-_CHART = _ROOT / "docs" / "figures" / "performance.png"
+_CHARTS = _ROOT / "docs" / "figures" / "performance"
 _BEGIN, _END = "<!-- measured: python -m benchmarks.run -->", "<!-- end of what was measured -->"
+# What a column of inference is called.
+_COLUMNS = {
+    "tfseq": "compiled",
+    "tfseq export": "export",
+    "tfseq export compiled": "export compiled",
+    AS_THEY_ARE: "layers as they are",
+    BFLOAT16: "mixed_bfloat16",
+}
 # What a first look at PyTorch would use; channels_last takes knowing.
 _USUAL = tuple(
     f"PyTorch{setting}" for setting in ("", " compiled", " bfloat16", " compiled bfloat16")
@@ -17,14 +27,15 @@ _USUAL = tuple(
 
 
 def write() -> None:
-    """Renders every results file into the page, and the first into the chart."""
+    """Renders every results file into the page and a chart."""
     results = {path.stem: json.loads(path.read_text()) for path in sorted(_RESULTS.glob("*.json"))}
+    for name, each in results.items():
+        _draw(each, _CHARTS / f"{name}.png")
     text = "\n\n".join(tables(name, each) for name, each in results.items())
     page = _PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     _PAGE.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}", encoding="utf-8")
-    _draw(next(iter(results.values())))
 
 
 def ratio(
@@ -57,13 +68,17 @@ def tables(name: str, results: dict[str, Any]) -> str:
     """Returns the measured part of the page for one machine."""
     machine = results["machine"]
     versions = ", ".join(f"{key} {value}" for key, value in machine["versions"].items())
+    title = f"{machine['processor']}, {machine['cores']} cores"
+    if machine.get("backend") == "jax":
+        title = f"{machine['processor']}, Keras's JAX backend"
     parts = [
-        f"### {machine['processor']}, {machine['cores']} cores\n"
+        f"### {title}\n"
         f"{versions}, Python {machine['python']}. Copying moves "
         f"{machine['copy_gigabytes_per_second']:.0f} GB/s, a product of matrices reaches "
         f"{machine['float32_gigaflops']:.0f} GFLOP/s in float32 and "
         f"{machine['bfloat16_gigaflops']:.0f} in bfloat16. All numbers: "
-        f"[{name}.json](../benchmarks/results/{name}.json)."
+        f"[{name}.json](../benchmarks/results/{name}.json).",
+        f"![Records a second in training](figures/performance/{name}.png)",
     ]
     sections = (
         ("training", _training),
@@ -93,11 +108,12 @@ def _training(section: dict[str, Any], _: dict[str, Any]) -> str:
         best = min(rivals, key=lambda name: times[name]["milliseconds"])
         for ours in (name for name in times if name.startswith("tfseq")):
             mine = times[ours]
+            digits = 1 if mine["milliseconds"] > 10 else 2
             rows.append(
                 [
                     f"`{model}` {ours.removeprefix('tfseq').strip()}".strip(),
-                    f"{mine['milliseconds']:.1f}",
-                    f"{times[best]['milliseconds']:.1f} ({best.removeprefix('PyTorch ')})",
+                    f"{mine['milliseconds']:.{digits}f}",
+                    f"{times[best]['milliseconds']:.{digits}f} ({best.removeprefix('PyTorch ')})",
                     _times(ratio(times, ours)),
                     _times(ratio(times, ours, _USUAL)),
                     f"{mine['milliseconds'] / found['floor']['milliseconds']:.1f} x",
@@ -119,7 +135,8 @@ def _training(section: dict[str, Any], _: dict[str, Any]) -> str:
 
 
 def _inference(section: dict[str, Any], _: dict[str, Any]) -> str:
-    sides = ("tfseq", "tfseq export", "tfseq export compiled")
+    measured = set().union(*(found["times"] for found in section.values()))
+    sides = [side for side in _COLUMNS if side in measured]
     rows = []
     for what, found in section.items():
         times = found["times"]
@@ -133,9 +150,9 @@ def _inference(section: dict[str, Any], _: dict[str, Any]) -> str:
                 *(_times(ratio(times, ours) if ours in times else None) for ours in sides),
             ]
         )
-    header = ["inference", "compiled, ms", "export, ms", "export compiled, ms"]
-    faster = ["compiled is faster", "the export is", "the export compiled is"]
-    return _table([*header, "best PyTorch, ms", *faster], rows)
+    names = [_COLUMNS[side] for side in sides]
+    header = ["inference", *(f"{name}, ms" for name in names), "best PyTorch, ms"]
+    return _table([*header, *(f"{name} is faster" for name in names)], rows)
 
 
 def _epochs(section: dict[str, Any], results: dict[str, Any]) -> str:
@@ -181,12 +198,13 @@ def _scaling(section: dict[str, Any], _: dict[str, Any]) -> str:
     return "\n\n".join(tables)
 
 
-def _draw(results: dict[str, Any]) -> None:
+def _draw(results: dict[str, Any], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
     import pandas as pd
     import seaborn as sns
+    from matplotlib import ticker
 
     rows = [
         {"model": model, "contender": side, "records/s": found["batch_size"] / each}
@@ -201,10 +219,13 @@ def _draw(results: dict[str, Any]) -> None:
     grid.set_titles("{col_name}: training, records/s")
     grid.set_axis_labels("", "")
     for axes in grid.axes.flat:
-        axes.bar_label(axes.containers[0], fmt="%.0f", padding=2, fontsize=7)
-        axes.margins(x=0.12)
+        axes.bar_label(axes.containers[0], fmt="{:,.0f}", padding=2, fontsize=7)
+        axes.margins(x=0.15)
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(4))
+        axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     grid.figure.tight_layout()
-    grid.figure.savefig(_CHART, dpi=100)
+    path.parent.mkdir(exist_ok=True)
+    grid.figure.savefig(path, dpi=100)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
   python -m benchmarks.run
   python -m benchmarks.run --sections=training,inference --models=cnn --turns=2
   python -m benchmarks.run --data_dir=data --machine=laptop
+  python -m benchmarks.run --backend=jax --sections=training,inference
 
 All of it takes about 15 minutes on 2 cores. The memory of the full MLP, 4 GB for each of its six
-contenders at once, has to be there. docs/performance.md is rewritten from all results.
+contenders at once, has to be there. --backend=jax measures the models on Keras's JAX backend beside
+PyTorch, on a GPU if there is one, and needs no TensorFlow. docs/performance.md is rewritten from
+all results.
 """
 
 import json
@@ -14,6 +17,7 @@ from typing import Any
 
 from absl import flags
 
+from benchmarks.contenders import BACKENDS
 from tfseq import cli
 
 FLAGS = flags.FLAGS
@@ -26,6 +30,7 @@ _STEPS = (1000, 4000, 16000, 64000)
 def define_flags() -> None:
     """Defines the flags."""
     flags.DEFINE_list("sections", list(SECTIONS), f"What to measure: {', '.join(SECTIONS)}.")
+    flags.DEFINE_enum("backend", "tensorflow", BACKENDS, "Keras's backend.")
     flags.DEFINE_list("models", ["cnn", "resnet", "conv_ae", "mlp"], "Models to time.")
     flags.DEFINE_integer("batch_size", 128, "Records a training step.")
     flags.DEFINE_integer("turns", 5, "Turns of each contender.")
@@ -37,11 +42,15 @@ def define_flags() -> None:
 
 def main() -> None:
     """Runs the command."""
-    cli.import_tensorflow()
-    from benchmarks import machine, report
+    if FLAGS.backend == "jax":
+        from benchmarks import accelerator as machine
+    else:
+        cli.import_tensorflow()
+        from benchmarks import machine
+    from benchmarks import report
 
     described = machine.describe()
-    name = FLAGS.machine or f"{described['processor']} {described['cores']} cores"
+    name = FLAGS.machine or machine.name(described)
     path = Path(FLAGS.results_dir, f"{name.lower().replace(' ', '-')}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     # Sections that are not asked for keep what was measured before.
@@ -56,17 +65,11 @@ def main() -> None:
 
 
 def _training(described: dict[str, Any]) -> dict[str, Any]:
-    from benchmarks import contenders, machine, turns
+    from benchmarks import machine
     from tfseq import models
 
     found = {}
-    for model in FLAGS.models:
-        sides = contenders.sides(model, training=True)
-        times = turns.compare(
-            {side: ("training", side, model, FLAGS.batch_size) for side in sides},
-            steps=FLAGS.steps,
-            turns=FLAGS.turns,
-        )
+    for model, times in _compared("training", FLAGS.batch_size, FLAGS.steps).items():
         floor = machine.floor(models.build(model), FLAGS.batch_size, described)
         found[model] = {"batch_size": FLAGS.batch_size, "times": times, "floor": floor}
         _print(f"training step, {model}", times)
@@ -75,19 +78,31 @@ def _training(described: dict[str, Any]) -> dict[str, Any]:
 
 def _inference(described: dict[str, Any]) -> dict[str, Any]:
     del described
-    from benchmarks import contenders, turns
-
     found = {}
-    for model in FLAGS.models:
-        for batch_size in (FLAGS.batch_size, 1):
-            sides = contenders.sides(model, training=False)
-            times = turns.compare(
-                {side: ("inference", side, model, batch_size) for side in sides},
-                steps=FLAGS.steps * (1 if batch_size > 1 else 20),
-                turns=FLAGS.turns,
-            )
+    for batch_size in (FLAGS.batch_size, 1):
+        steps = FLAGS.steps * (1 if batch_size > 1 else 20)
+        for model, times in _compared("inference", batch_size, steps).items():
             found[f"{model}, batch {batch_size}"] = {"times": times}
             _print(f"inference, {model}, batch {batch_size}", times)
+    return dict(sorted(found.items(), key=lambda each: FLAGS.models.index(each[0].split(",")[0])))
+
+
+def _compared(what: str, batch_size: int, steps: int) -> dict[str, dict[str, Any]]:
+    """Times all contenders of each model: those of all models at once where they start at once."""
+    from benchmarks import contenders, turns
+
+    backend = FLAGS.backend
+    rounds = [FLAGS.models] if backend == "jax" else [[model] for model in FLAGS.models]
+    found: dict[str, dict[str, Any]] = {model: {} for model in FLAGS.models}
+    for together in rounds:
+        all_sides = {
+            (model, side): (what, side, model, batch_size, backend)
+            for model in together
+            for side in contenders.sides(model, training=what == "training", backend=backend)
+        }
+        timed = turns.compare(all_sides, steps=steps, turns=FLAGS.turns, backend=backend)
+        for (model, side), times in timed.items():
+            found[model][side] = times
     return found
 
 
@@ -98,7 +113,7 @@ def _scaling(described: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for model in sorted({"cnn", "resnet", "conv_ae"} & set(FLAGS.models)):
         by_batch = {str(n): ("training", "tfseq", model, n) for n in _BATCH_SIZES}
-        by_steps = {str(n): ("training", "tfseq", model, 16, n) for n in _STEPS}
+        by_steps = {str(n): ("training", "tfseq", model, 16, "tensorflow", n) for n in _STEPS}
         found[model] = {
             "batch_size": turns.compare(by_batch, steps=FLAGS.steps, turns=3),
             "steps": turns.compare(by_steps, steps=FLAGS.steps, turns=3),

@@ -12,9 +12,12 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from benchmarks.contenders import CALL_STEPS
 
 _ROOT = Path(__file__).parents[1]
 
@@ -24,27 +27,34 @@ class Contender:
 
     Args:
         what: Function of `benchmarks.contenders` and its arguments, as JSON can hold them.
+        calls: Steps that each of its calls does.
     """
 
-    def __init__(self, *what: Any) -> None:
+    def __init__(self, *what: Any, calls: int = 1) -> None:
+        self._calls = calls
         command = [sys.executable, "-m", "benchmarks.turns", json.dumps(what)]
-        start = time.perf_counter()
+        self._start = time.perf_counter()
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             command,
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._said,
             text=True,
         )
-        # Seconds of the first step, which traces and compiles; and with all imports before it.
-        self.first_step = float(self._ask(1)["seconds"][0])
-        self.start = time.perf_counter() - start
+        self._write(1)
+
+    def wait(self) -> None:
+        """Waits for the first step."""
+        # Its seconds, in which it traces and compiles; and those with all imports before it.
+        self.first_step = float(self._read()["seconds"][0])
+        self.start = time.perf_counter() - self._start
         self._ask(1)
 
     def run(self, steps: int) -> list[float]:
-        """Returns the milliseconds of so many steps, after one that does not count."""
-        return [1000 * seconds for seconds in self._ask(steps + 1)["seconds"][1:]]
+        """Returns the milliseconds a step of so many calls, after one that does not count."""
+        return [1000 * seconds / self._calls for seconds in self._ask(steps + 1)["seconds"][1:]]
 
     def stop(self) -> None:
         """Ends the process, wherever it stands."""
@@ -57,30 +67,48 @@ class Contender:
         return memory
 
     def _ask(self, steps: int) -> dict[str, Any]:
+        self._write(steps)
+        return self._read()
+
+    def _write(self, steps: int) -> None:
         self._process.stdin.write(f"{steps}\n")
         self._process.stdin.flush()
+
+    def _read(self) -> dict[str, Any]:
         for line in self._process.stdout:
             if line.startswith("{"):
                 return json.loads(line)
-        raise RuntimeError(f"{' '.join(self._process.args)} ended")
+        self._said.seek(0)
+        reason = (self._said.read().strip().splitlines() or ["it ended"])[-1]
+        raise RuntimeError(f"{' '.join(self._process.args)}: {reason}")
 
 
-def compare(contenders: dict[str, tuple], *, steps: int, turns: int) -> dict[str, dict[str, Any]]:
+def compare(
+    contenders: dict[Any, tuple], *, steps: int, turns: int, backend: str = "tensorflow"
+) -> dict[Any, dict[str, Any]]:
     """Times contenders in turn.
 
     Args:
         contenders: By name, what `Contender` takes.
-        steps: Steps of a turn that count.
+        steps: Calls of a turn that count.
         turns: Turns of each.
+        backend: Of Keras. With "jax", where cores are many and time is short, all start at once,
+            and one that cannot run is named and left out.
 
     Returns:
         By name: `milliseconds` (median of all steps), `turns` (median of each turn),
         `first_step_seconds`, `start_seconds` (the process until then) and `peak_gigabytes`.
     """
+    calls = CALL_STEPS[backend]
     with contextlib.ExitStack() as stack:
-        running = {name: Contender(*what) for name, what in contenders.items()}
-        for contender in running.values():
-            stack.callback(contender.stop)
+        running: dict[Any, Contender] = {}
+        for name, what in contenders.items():
+            running[name] = Contender(*what, calls=calls)
+            stack.callback(running[name].stop)
+            if backend == "tensorflow":
+                running[name].wait()
+        if backend == "jax":
+            running = {name: each for name, each in running.items() if _starts(each)}
         times: dict[str, list[list[float]]] = {name: [] for name in running}
         for _ in range(turns):
             for name, contender in running.items():
@@ -96,6 +124,15 @@ def compare(contenders: dict[str, tuple], *, steps: int, turns: int) -> dict[str
             }
             for name, contender in running.items()
         }
+
+
+def _starts(contender: Contender) -> bool:
+    try:
+        contender.wait()
+    except RuntimeError as error:
+        print(f"left out: {error}", flush=True)
+        return False
+    return True
 
 
 def _serve(what: str) -> None:
@@ -114,7 +151,13 @@ def _serve(what: str) -> None:
 
 
 def _peak() -> float:
-    """The most memory that this process has held, in GB; getrusage's begins with its parent's."""
+    """The most memory that this process has held, in GB: the GPU's, if it computes there."""
+    jax, torch = sys.modules.get("jax"), sys.modules.get("torch")
+    if jax and jax.default_backend() == "gpu":
+        return jax.local_devices()[0].memory_stats()["peak_bytes_in_use"] / 1e9
+    if torch and torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated() / 1e9
+    # getrusage's begins with its parent's.
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e9
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import contenders, machine, report, torch_models
+from benchmarks import contenders, machine, report, torch_models, turns
 from tfseq import models, torch_weights
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +40,29 @@ def test_the_results_become_tables(results):
     text = report.tables("small-run", results)
     assert "| `cnn` |" in text
     assert "| cnn, batch 1 |" in text
+
+
+def test_the_side_of_jax_trains_and_infers_without_tensorflow(python):
+    said = python("""
+import sys
+from benchmarks import accelerator, contenders
+described = accelerator.describe()
+for side in ("tfseq", contenders.AS_THEY_ARE):
+    assert side in contenders.sides("cnn", training=True, backend="jax")
+    for what in (contenders.training, contenders.inference):
+        call = what(side, "cnn", 2, "jax")
+        call()
+        call()
+print("tensorflow" in sys.modules, described["backend"], described["float32_gigaflops"] > 0)
+""")
+    assert said.split() == ["False", "jax", "True"]
+
+
+def test_a_contender_that_cannot_run_is_named_and_left_out(capsys):
+    with pytest.raises(RuntimeError, match="has no attribute 'ride'"):
+        turns.compare({"one": ("ride", "tfseq")}, steps=1, turns=1)
+    assert turns.compare({"one": ("ride", "tfseq")}, steps=1, turns=1, backend="jax") == {}
+    assert "left out: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["cnn", "resnet", "conv_ae"])

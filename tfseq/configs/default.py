@@ -78,7 +78,7 @@ def get_config() -> ConfigDict:
             "multi_worker": {"wait_seconds": 300},
             # float32, mixed_bfloat16 or mixed_float16.
             "precision": "float32",
-            # The layouts of tfseq.models.lowering: always, never, or auto, where they pay.
+            # XLA and the layouts of tfseq.models.lowering: always, never, or auto, where they pay.
             "lowering": "auto",
             # Stop when the validation loss has not fallen for so many epochs; 0 never stops.
             "early_stopping": {"patience": 0},

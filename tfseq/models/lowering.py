@@ -20,6 +20,11 @@ Tensor = Any
 _CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv2DTranspose)
 
 
+def has_convolutions(model: keras.Model) -> bool:
+    """Whether a model has convolutions."""
+    return any(type(layer) in _CONVOLUTIONS for layer in model.layers)
+
+
 def pays(model: keras.Model) -> bool:
     """Whether a model has layers that other layouts make faster: convolutions in float32."""
     return any(

@@ -1,0 +1,78 @@
+"""tfseq on Keras's JAX backend, which runs the models where TensorFlow is not: on its device."""
+
+import os
+from collections.abc import Callable
+
+os.environ["KERAS_BACKEND"] = "jax"
+# Contenders share a GPU.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+import functools
+import itertools
+
+import jax
+import keras
+import numpy as np
+
+from benchmarks.contenders import AS_THEY_ARE, BFLOAT16, CALL_STEPS
+from tfseq import configs, models, optimizers
+from tfseq.models import lowering
+
+_CALLS = CALL_STEPS["jax"]
+_FEW = 1 << 21
+
+
+def _network(side: str, name: str) -> keras.Model:
+    if side == BFLOAT16:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    model = models.build(**configs.get(name).model.to_dict())
+    return model if side == AS_THEY_ARE else lowering.inference(model)
+
+
+def training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> Callable[[], None]:
+    """Training steps as `fit` does them."""
+    model = _network(side, name)
+    config = configs.get(name)
+    optimizer = optimizers.make(**config.optimizer)
+    model.compile(optimizer=optimizer, loss=config.loss, metrics=["mae"])
+    batch = (jax.device_put(waveform), jax.device_put(label))
+    batches = itertools.repeat(batch)
+    model._symbolic_build(data_batch=batch)
+    optimizer.build(model.trainable_variables)
+    model.make_train_function()
+    state = model._get_jax_state(
+        trainable_variables=True,
+        non_trainable_variables=True,
+        optimizer_variables=True,
+        metrics_variables=True,
+        purge_model_variables=True,
+    )
+
+    def call() -> None:
+        nonlocal state
+        for _ in range(_CALLS):
+            logs, state = model.train_function(state, batches)
+        float(logs["loss"])
+
+    return call
+
+
+def inference(side: str, name: str, waveform: np.ndarray) -> Callable[[], None]:
+    """Calls of the model, compiled by XLA; weights that are few are constants to it."""
+    model = _network(side, name)
+    x = jax.device_put(waveform)
+    if model.count_params() < _FEW:
+        infer = jax.jit(lambda x: model(x, training=False))
+    else:
+        state = tuple(
+            [variable.value for variable in variables]
+            for variables in (model.trainable_variables, model.non_trainable_variables)
+        )
+        stateless = jax.jit(lambda state, x: model.stateless_call(*state, x, training=False)[0])
+        infer = functools.partial(stateless, state)
+
+    def call() -> None:
+        for _ in range(_CALLS):
+            infer(x).block_until_ready()
+
+    return call

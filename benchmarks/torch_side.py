@@ -1,0 +1,92 @@
+"""The report's networks in PyTorch, with the settings that its users would try.
+
+On a GPU: matrix products in TF32, as its convolutions and JAX compute them anyway, cuDNN's fastest
+algorithms, optimizers in one kernel, `torch.compile` with CUDA graphs for the network, and for the
+update too.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from benchmarks import torch_models
+from benchmarks.contenders import CALL_STEPS
+from benchmarks.torch_settings import TORCH
+
+
+@dataclasses.dataclass
+class TorchSide:
+    """Builds contenders on the device that a backend of Keras is measured on.
+
+    Attributes:
+        backend: "tensorflow", the processor, or "jax", the GPU if there is one.
+    """
+
+    backend: str
+
+    def __post_init__(self) -> None:
+        self.calls = CALL_STEPS[self.backend]
+        self.on_gpu = self.backend == "jax" and torch.cuda.is_available()
+        self.device = torch.device("cuda" if self.on_gpu else "cpu")
+        if self.on_gpu:
+            torch.set_float32_matmul_precision("high")
+            torch.backends.cudnn.benchmark = True
+
+    def _compile(self, function: Callable) -> Callable:
+        return torch.compile(function, mode="reduce-overhead" if self.on_gpu else None)
+
+    def _network(self, name: str, channels_last: bool) -> torch.nn.Module:
+        network = torch_models.MODELS[name]().to(self.device)
+        return network.to(memory_format=torch.channels_last) if channels_last else network
+
+    def _autocast(self, bfloat16: bool) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16)
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    def training(
+        self, side: str, name: str, waveform: np.ndarray, label: np.ndarray
+    ) -> Callable[[], None]:
+        """Training steps with the report's optimizer."""
+        compiled, bfloat16 = (TORCH[side].get(key) for key in ("compiled", "bfloat16"))
+        network = self._network(name, TORCH[side].get("channels_last", False))
+        optimizer = torch_models.optimizer(name, network, fused=self.on_gpu)
+        forward = self._compile(network) if compiled else network
+        update = optimizer.step
+        if compiled and self.on_gpu:
+            update = torch.compile(optimizer.step)
+        x, y = self._tensor(waveform), self._tensor(label)
+
+        def call() -> None:
+            for _ in range(self.calls):
+                optimizer.zero_grad(set_to_none=True)
+                with self._autocast(bool(bfloat16)):
+                    loss = torch.nn.functional.mse_loss(forward(x).float(), y)
+                loss.backward()
+                update()
+            loss.item()
+
+        return call
+
+    def inference(self, side: str, name: str, waveform: np.ndarray) -> Callable[[], None]:
+        """Calls of the network."""
+        settings = TORCH[side]
+        network = self._network(name, settings.get("channels_last", False)).eval()
+        forward = self._compile(network) if settings.get("compiled") else network
+        x = self._tensor(waveform)
+
+        def call() -> None:
+            # torch.compile does not work in inference_mode everywhere; no_grad costs as little.
+            with torch.no_grad(), self._autocast(settings.get("bfloat16", False)):
+                if self.backend == "tensorflow":
+                    forward(torch.from_numpy(waveform)).float().numpy()
+                    return
+                for _ in range(self.calls):
+                    forward(x).float()
+                    if self.on_gpu:
+                        torch.cuda.synchronize()
+
+        return call

@@ -1,0 +1,51 @@
+"""What is compiled by XLA: where it was measured to pay."""
+
+import keras
+import pytest
+
+from tfseq import configs, models
+from tfseq.training_step import WORTH_COMPILING, what_to_compile
+
+SETTINGS = {"mlp": {"hidden_units": (8,), "dropout": 0}, "seqnet": {"filters": 8, "blocks": 1}}
+
+
+def compiled(name, num_records=WORTH_COMPILING, *, on_gpu=True, **settings):
+    config = configs.get(name)
+    config.update(settings)
+    return what_to_compile(
+        models.build(name, **SETTINGS.get(name, {})), config, num_records, on_gpu=on_gpu
+    )
+
+
+@pytest.mark.parametrize("name", ["cnn", "conv_ae", "resnet", "seqnet"])
+def test_convolutions_are_compiled_in_other_layouts_on_any_device(name):
+    assert compiled(name, on_gpu=True) == compiled(name, on_gpu=False) == "lowered"
+
+
+def test_a_model_without_convolutions_is_compiled_on_a_gpu():
+    assert compiled("mlp", on_gpu=True) == "model"
+    assert compiled("mlp", on_gpu=False) == "nothing"
+
+
+@pytest.mark.parametrize("name", ["cnn", "mlp"])
+def test_short_epochs_are_compiled_when_told_to(name):
+    assert compiled(name, WORTH_COMPILING - 1) == "nothing"
+    assert compiled(name, WORTH_COMPILING - 1, lowering="always") != "nothing"
+    assert compiled(name, lowering="never") == "nothing"
+
+
+@pytest.mark.parametrize("name", ["cnn", "mlp"])
+def test_deterministic_runs_on_a_gpu_are_compiled_when_told_to(name):
+    assert compiled(name, deterministic=True) == "nothing"
+    assert compiled(name, deterministic=True, lowering="always") != "nothing"
+    assert compiled("cnn", on_gpu=False, deterministic=True) == "lowered"
+
+
+def test_convolutions_in_bfloat16_are_left_alone():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert compiled("cnn", precision="mixed_bfloat16") == "nothing"
+        assert compiled("mlp", precision="mixed_bfloat16") == "model"
+    finally:
+        keras.config.set_dtype_policy(before)
