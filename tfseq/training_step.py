@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from tfseq import averaging, models, optimizers, transform
+from tfseq import averaging, models, optimizers, replicas, transform
 from tfseq.errors import UserError
 from tfseq.models import lowering
 from tfseq.multi_worker_model import Shared
@@ -95,23 +95,27 @@ def to_fit(
     Raises:
         UserError: If other layouts are asked for that cannot be had.
     """
-    replicas = strategy.num_replicas_in_sync
+    alone = strategy.num_replicas_in_sync == 1
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = replicas > 1
-    possible = replicas == 1 and config.precision == "float32"
+            layer.synchronized = not alone
+    possible = alone and config.precision == "float32"
     if config.lowering == "always" and not possible:
         raise UserError(
             "--config.lowering: always needs one replica and --config.precision=float32"
         )
     averaging.leave_to_callbacks(model.optimizer)
+    if not alone:
+        replicas.draw_own_masks(model)
     if config.strategy == "multi_worker":
         if config.precision == "mixed_float16":
             raise UserError("--config.precision: multi_worker needs float32 or mixed_bfloat16")
         return Shared(model, config.loss, _metrics(config))
     on_cpu = not tf.config.list_logical_devices("GPU")
-    if replicas == 1 and on_cpu:
+    if alone and on_cpu:
         optimizers.fuse(model.optimizer)
+    if not alone and config.optimizer.clip_norm:
+        replicas.clip_sum(model.optimizer)
     worth = on_cpu and num_records >= WORTH_COMPILING
     wanted = config.lowering == "always" or (config.lowering == "auto" and worth)
     if not (possible and wanted and lowering.pays(model)):
