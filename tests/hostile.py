@@ -139,6 +139,15 @@ def npz(entries):
     return stream.getvalue()
 
 
+def with_a_long_name(archive):
+    """Returns an archive whose first entry has, where it lies, a name of 5000 characters."""
+    data = bytearray(archive + bytes(5000))
+    data[26:28] = (5000).to_bytes(2, "little")
+    # The end of an archive may be followed by a comment, as long as it says.
+    data[len(archive) - 2 : len(archive)] = (5000).to_bytes(2, "little")
+    return bytes(data)
+
+
 @st.composite
 def npz_files(draw):
     """An archive with x and y that are valid or nearly so, other entries, and changes."""

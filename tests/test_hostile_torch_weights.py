@@ -93,3 +93,10 @@ def test_a_name_cannot_write_to_the_terminal(name, tmp_path):
 def test_names_without_end_are_cut(tmp_path):
     message = hostile_targets.weights(".npz", tmp_path, npz(**{LONG[:60_000]: np.zeros(1)}))
     assert "is not one of the model's" in message
+
+
+def test_what_a_library_says_without_end_is_cut(tmp_path):
+    data = hostile.with_a_long_name(npz())
+    message = hostile_targets.weights(".npz", tmp_path, data)
+    assert "File name in directory" in message
+    assert len(message) < 800

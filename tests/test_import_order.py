@@ -27,7 +27,7 @@ STAGES = [
     {"models"},
     {"configs", "keras_file", "weight_files"},
     {"torch_weights"},
-    {"averaging", "optimizers", "checkpoint_files", "history", "whole_epochs"},
+    {"averaging", "optimizers", "replicas", "checkpoint_files", "history", "whole_epochs"},
     {"multi_worker", "multi_worker_model"},
     {"checkpoint", "run_config", "run_data", "training_step"},
     {"workers"},

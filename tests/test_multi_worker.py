@@ -23,7 +23,8 @@ config.update(changes)
 team = workers.of(config)
 
 import keras
-from tfseq import datasets, trainer
+import tensorflow as tf
+from tfseq import datasets, trainer, training_step
 from tfseq.example_gen import Split
 
 builder = datasets.load(
@@ -48,7 +49,15 @@ for model in models:
         trained = keras.models.load_model(folder / "checkpoints" / "last.keras")
     values = b"".join(weight.numpy().tobytes() for weight in trained.weights)
     digests[model] = hashlib.sha256(values).hexdigest()
-print(json.dumps(digests))
+with team.strategy.scope():
+    inputs = keras.Input((64,))
+    dropped = keras.layers.Dropout(0.5, seed=1)(keras.layers.Dense(64)(inputs))
+    model = keras.Model(inputs, dropped)
+    model.compile("sgd", "mse")
+    training_step.to_fit(model, config, 1, team.strategy)
+drawn = team.strategy.run(tf.function(lambda: model(tf.ones((1, 64)), training=True)))
+mask = team.strategy.experimental_local_results(drawn)[0].numpy() != 0
+print(json.dumps(digests | {"mask": mask.tolist()}))
 """
 
 
@@ -95,6 +104,11 @@ def test_two_workers_learn_what_one_process_learns(model, tolerance, trained):
 def test_the_workers_end_with_the_same_weights_to_the_bit(model, trained):
     _, chief, worker = trained[1]
     assert chief[model] == worker[model]
+
+
+def test_each_worker_draws_dropout_masks_of_its_own(trained):
+    _, chief, worker = trained[1]
+    assert chief["mask"] != worker["mask"]
 
 
 def test_only_the_chief_writes(trained):

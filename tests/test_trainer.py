@@ -23,10 +23,15 @@ builder = datasets.load(
     "simulated_emg", data_dir=data_dir, train_records=50, validation_records=20, test_records=20
 )
 
+small = {
+    "cnn": {"dropout": (0.0, 0.0)},
+    "mlp": {"dropout": (0.0, 0.0, 0.0), "hidden_units": (32, 16, 8)},
+}
+
 def train(name, model, **changes):
     config = configs.get(model)
     config.update({"epochs": 2, "batch_size": 20, **changes})
-    config.model.update({"dropout": (0.0, 0.0)} if model == "cnn" else {})
+    config.model.update(small.get(model, {}))
     folder = Path(workdir, name)
     result = trainer.train(config, Split(builder, "train"), Split(builder, "validation"), folder)
     history = (folder / "logs" / "history.csv").read_text().splitlines()[1:]
@@ -36,6 +41,12 @@ found = {}
 for model in ("cnn", "resnet"):
     for strategy in ("one_device", "mirrored"):
         _, found[f"{model} {strategy}"] = train(f"{model}_{strategy}", model, strategy=strategy)
+
+clipped = {"name": "sgd", "learning_rate": 1.0, "clip_norm": 0.1}
+for strategy in ("one_device", "mirrored"):
+    name = f"clipped {strategy}"
+    _, found[name] = train(name, "mlp", strategy=strategy, optimizer=clipped)
+_, found["not clipped"] = train("not clipped", "mlp", optimizer=clipped | {"clip_norm": 0.0})
 
 trained, _ = train("replicas", "resnet", strategy="mirrored")
 found["replicas"] = [
@@ -69,6 +80,15 @@ def test_two_replicas_learn_what_one_device_learns(found, model, columns):
     assert len(one) == len(two) == 2
     for mine, theirs in zip(one, two, strict=True):
         assert theirs[:columns] == pytest.approx(mine[:columns], rel=1e-4)
+
+
+def test_two_replicas_clip_the_gradient_of_the_whole_batch(found):
+    one, two, free = (
+        found[name] for name in ("clipped one_device", "clipped mirrored", "not clipped")
+    )
+    for mine, theirs, unclipped in zip(one, two, free, strict=True):
+        assert theirs == pytest.approx(mine, rel=1e-5)
+        assert theirs[1] != pytest.approx(unclipped[1], rel=1e-4)
 
 
 def test_the_moving_statistics_of_all_replicas_agree(found):

@@ -154,7 +154,7 @@ def _fit(
     if team.writes:
         history.cut(logs / "history.csv", position.epoch)
         callbacks[1:1] = [
-            keras.callbacks.TensorBoard(logs, write_graph=False),
+            history.TensorBoard(logs),
             keras.callbacks.CSVLogger(logs / "history.csv", append=True),
         ]
         if not on_terminal:

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from tfseq import averaging, fused_update, models, optimizers, transform
+from tfseq import averaging, fused_update, models, optimizers, replicas, transform
 from tfseq.errors import UserError
 from tfseq.models import lowering
 from tfseq.multi_worker_model import Shared
@@ -95,20 +95,24 @@ def to_fit(
     Raises:
         UserError: If other layouts are asked for that cannot be had.
     """
-    replicas = strategy.num_replicas_in_sync
+    alone = strategy.num_replicas_in_sync == 1
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = replicas > 1
-    if config.lowering == "always" and (replicas > 1 or config.precision != "float32"):
+            layer.synchronized = not alone
+    if config.lowering == "always" and not (alone and config.precision == "float32"):
         raise UserError(
             "--config.lowering: always needs one replica and --config.precision=float32"
         )
     averaging.leave_to_callbacks(model.optimizer)
+    if not alone:
+        replicas.draw_own_masks(model)
     if config.strategy == "multi_worker":
         if config.precision == "mixed_float16":
             raise UserError("--config.precision: multi_worker needs float32 or mixed_bfloat16")
         return Shared(model, config.loss, _metrics(config))
-    if replicas > 1:
+    if not alone:
+        if config.optimizer.clip_norm:
+            replicas.clip_sum(model.optimizer)
         return model
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
     compiled = what_to_compile(model, config, num_records, on_gpu=on_gpu)

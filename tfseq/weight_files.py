@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tfseq import npy_format
-from tfseq.errors import UserError
+from tfseq.errors import UserError, reason
 
 _LARGEST_PICKLE = 2**24
 
@@ -68,8 +68,8 @@ def opened(path: Path) -> Iterator[dict[str, Stored]]:
     except UserError:
         raise
     except Exception as error:  # each format's library has errors of its own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: not a readable {path.suffix} file ({reason})") from error
+        why = reason(error) or type(error).__name__
+        raise UserError(f"{path}: not a readable {path.suffix} file ({why})") from error
 
 
 @contextlib.contextmanager

@@ -50,7 +50,7 @@ def run(
         UserError: If groups cannot be divided so, the settings do not fit the data or the machine,
             the workdir holds another cross-validation, or a training diverged.
     """
-    data = Data.of(config, data_dir=data_dir, manual_dir=manual_dir)
+    data = Data.of(config, workdir, data_dir=data_dir, manual_dir=manual_dir)
     sizes = collections.Counter(data.joined.groups.tolist())
     divided = folds.divide(sizes, number, fold_seed)
     asked = {"--folds": number, "--fold_seed": fold_seed, **options.flat(config, "--config.")}

@@ -15,6 +15,11 @@ def is_chief() -> bool:
     return is_distributed() and "chief" in os.environ["KERASTUNER_TUNER_ID"]
 
 
+def name() -> str:
+    """Returns what tells this process from those that share its search."""
+    return os.environ["KERASTUNER_TUNER_ID"] if is_distributed() else "alone"
+
+
 def check_environment() -> None:
     """Refuses a distributed search that is half set up.
 

@@ -20,6 +20,7 @@ from tensorboard.plugins.hparams import api as hparams
 from tfseq import averaging, evaluator, training_step, transform
 from tfseq.augmentation import Augmentation
 from tfseq.example_gen import evaluation_batches, training_batches
+from tfseq.history import TensorBoard
 from tfseq.tuning import callbacks, results
 from tfseq.tuning.plans import Plan
 from tfseq.tuning.records import Data, Records, levels, mean_label_errors
@@ -131,7 +132,7 @@ class TrialModel(keras_tuner.HyperModel):
             WholeEpochs(validation.num_batches(config.batch_size)),
             averaging.MeasureAverages(),
             callbacks.StopAtNonFinite(),
-            keras.callbacks.TensorBoard(logs, write_graph=False),
+            TensorBoard(logs),
             hparams.KerasCallback(logs, _shown(plan.key), trial_id=plan.title),
         ]
         if self._keep_checkpoints:

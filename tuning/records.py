@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from tfseq import datasets
+from tfseq import datasets, record_integrity, record_salvage
 from tfseq.errors import UserError
 from tfseq.example_gen import Split
+from tfseq.tuning import distribution
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -119,6 +120,7 @@ class Data:
         validation_split: The records to measure on.
         data_dir: Where built data sets are kept.
         manual_dir: The folder of the raw files, for the data sets that are made from some.
+        salvaged: The folder for a data set without its damaged records; None refuses those.
     """
 
     def __init__(
@@ -129,16 +131,27 @@ class Data:
         *,
         data_dir: str | Path | None = None,
         manual_dir: str | Path | None = None,
+        salvaged: Path | None = None,
     ) -> None:
         self._settings = settings
         self._splits = train_split, validation_split
         self._folders = {"data_dir": data_dir, "manual_dir": manual_dir}
+        self._salvaged = salvaged
 
     @classmethod
-    def of(cls, config: ConfigDict, **folders: str | Path | None) -> "Data":
-        """Returns the records that settings name; `folders` are those of the constructor."""
+    def of(cls, config: ConfigDict, workdir: Path, **folders: str | Path | None) -> "Data":
+        """Returns the records that settings name.
+
+        Args:
+            config: The settings.
+            workdir: Gets salvaged/, if damaged records are to be left out.
+            **folders: Those of the constructor.
+        """
         splits = config.data.train_split, config.data.validation_split
-        return cls(config.dataset.to_dict(), *splits, **folders)
+        skips = config.data.on_corrupt == "skip"
+        # Of several processes each writes its own.
+        salvaged = workdir / "salvaged" / distribution.name() if skips else None
+        return cls(config.dataset.to_dict(), *splits, salvaged=salvaged, **folders)
 
     @classmethod
     def of_splits(cls, training: Split, validation: Split) -> "Data":
@@ -152,10 +165,13 @@ class Data:
         """The training and the validation records.
 
         Raises:
-            UserError: If the data set or a split is not as expected.
+            UserError: If the data set or a split is not as expected, or a record is damaged.
         """
         builder = datasets.load(**self._settings, **self._folders)
-        training, validation = (Records.read(Split(builder, name)) for name in self._splits)
+        if self._salvaged:
+            builder = record_salvage.salvaged(builder, self._salvaged)
+        with record_integrity.named(builder):
+            training, validation = (Records.read(Split(builder, name)) for name in self._splits)
         return training, validation
 
     @functools.cached_property

@@ -44,7 +44,8 @@ def run(
             print(f"{study.name}: all {len(planned[study.name])} trials have been run.")
     if waiting:
         folders = {"data_dir": given.data_dir, "manual_dir": given.manual_dir}
-        data = Data.of(planned[waiting[0].name][0].config, **folders)
+        config = planned[waiting[0].name][0].config
+        data = Data.of(config, given.workdir, **folders)
         if distribution.is_chief():
             print("The chief hands out trials and ends when its workers have run them.", flush=True)
         else:

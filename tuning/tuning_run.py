@@ -44,7 +44,7 @@ def run(
             whole trial has a finite loss.
     """
     results.claim(workdir, options.flat(config, "--config."))
-    data = Data.of(config, data_dir=data_dir, manual_dir=manual_dir)
+    data = Data.of(config, workdir, data_dir=data_dir, manual_dir=manual_dir)
     declared = space.declare(config)
     model = trial_model(config, workdir, data, keep_checkpoints=keep_checkpoints)
     worst = tuners.worst_score(data)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tfseq import npy_format
-from tfseq.errors import UserError
+from tfseq.errors import UserError, reason
 
 AXES = {"x": ("records", "channels", "steps"), "y": ("records", "steps")}
 FORM = " and ".join(f"{key} ({', '.join(axes)})" for key, axes in AXES.items())
@@ -125,7 +125,7 @@ def damage_told(path: Path, place: str = "") -> Iterator[None]:
         raise
     except _DAMAGE as error:
         kind = "numpy.savez" if path.suffix == ".npz" else "numpy.save"
-        why = str(error) or "it ends too soon"
+        why = reason(error) or "it ends too soon"
         raise UserError(
             f"{path}: cannot be read{place} ({why}); expected a whole file as {kind} writes it"
         ) from error

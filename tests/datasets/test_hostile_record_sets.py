@@ -55,6 +55,12 @@ def test_a_name_cannot_write_to_the_terminal(tmp_path):
     assert message.isprintable()
 
 
+def test_a_name_without_end_is_cut(tmp_path):
+    message = hostile_targets.npz_sets(tmp_path, hostile.with_a_long_name(hostile.npz(entries())))
+    assert "File name in directory" in message
+    assert len(message) < 800
+
+
 def test_objects_in_an_array_are_not_unpickled(tmp_path):
     made = tmp_path / "made"
 

@@ -22,26 +22,34 @@ def copied(builder, data_dir, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def trained_export(trained):
+def finished_run(trained):
     run = trained("cnn").result()
     run.finished.check()
-    return run.export_dir / "cnn" / "1"
+    return run
 
 
-def test_every_command_that_reads_names_file_and_record(copied, tmp_path, trained_export):
+def test_every_command_that_reads_names_file_and_record(copied, tmp_path, finished_run):
     damage.flip(damage.file_of(copied), 17, 500)
     damage.cut(damage.file_of(copied, "test"), 5)
     named = (
         "simulated_emg-train.tfrecord-00000-of-00001 record 17; ",
         "simulated_emg-test.tfrecord-00000-of-00001 records 5 to 19; ",
     )
+    export = finished_run.export_dir / "cnn" / "1"
     data = ("--data_dir=data", "--dataset=simulated_emg", *command.RECORDS)
+    search = (*data, "--epochs=1", "--workdir=search")
     for finished in (
         train(tmp_path),
         train(tmp_path, "--config.data.cache=always"),
         command.run("statistics_gen", *data, cwd=tmp_path),
         command.run("example_validator", *data, cwd=tmp_path),
-        command.run("evaluate", *data[:2], f"--saved_model={trained_export}", cwd=tmp_path),
+        command.run("evaluate", *data[:2], f"--saved_model={export}", cwd=tmp_path),
+        command.run("figures", *data, cwd=tmp_path),
+        command.run("figures", data[0], f"--workdir={finished_run.workdir}", cwd=tmp_path),
+        command.run("tuning.search", "--study=cnn/optimizer", *search, cwd=tmp_path),
+        command.run("tuning.sample_size", "--sizes=5,10", *search, cwd=tmp_path),
+        command.run("tuning.tune", *search, cwd=tmp_path),
+        command.run("tuning.cross_validate", *search, cwd=tmp_path),
     ):
         message = finished.refusal()
         assert [name for name in named if name not in message] == [], message
@@ -65,6 +73,18 @@ def test_skipping_trains_on_the_rest_and_continues_bit_by_bit(copied, tmp_path):
             scores = command.read_json(cwd / "run" / "evaluation.json")
             assert scores["splits"]["validation"]["records"] == 15
     assert_same_end(*folders)
+
+
+@pytest.mark.parametrize("how", ["cross_validate", "sample_size"])
+def test_a_search_skips_too(how, copied, tmp_path):
+    damage.flip(damage.file_of(copied), 17, 500)
+    data = ("--data_dir=data", *command.RECORDS, "--config.data.on_corrupt=skip")
+    few = {"cross_validate": ("--folds=2", "--workdir=out"), "sample_size": ("--sizes=5,10",)}
+    few["sample_size"] += ("--seeds=1", "--workdir=out")
+    done = command.run(f"tuning.{how}", *data, "--epochs=1", *few[how], cwd=tmp_path).check()
+    assert "skipped 1 of 90 records: " in done.stdout
+    assert "record 17\n" in done.stdout
+    assert (tmp_path / "out" / "salvaged" / "alone").is_dir()
 
 
 def test_a_restart_with_other_records_is_refused_before_it_trains(copied, tmp_path):

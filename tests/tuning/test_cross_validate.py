@@ -55,8 +55,8 @@ def test_every_record_is_measured_once_with_every_seed(rows, subjects):
         assert len(measured) == len(known) == 23
 
 
-def test_no_record_of_a_held_out_group_is_trained_on(rows, config, data_dir, subjects):
-    data = Data.of(config, data_dir=data_dir)
+def test_no_record_of_a_held_out_group_is_trained_on(rows, config, data_dir, subjects, tmp_path):
+    data = Data.of(config, tmp_path, data_dir=data_dir)
     waveforms = {each["waveform"].tobytes(): each["group"] for each in examples(subjects).values()}
     for row in rows:
         training, measured = data.divided(row["groups"], row["seed"])

@@ -47,6 +47,7 @@ def main() -> None:
 
         finished = run.read(Path(FLAGS.workdir))
     cli.import_tensorflow()
+    from tfseq import record_integrity
     from tfseq.figures import drawing, style
 
     if finished:
@@ -58,12 +59,13 @@ def main() -> None:
         builder = dataset_flags.load()
         split = FLAGS.split or "train"
         figures = drawing.of_data_set(builder, split, FLAGS.records, raw_lines=FLAGS.raw_lines)
-    for name, figure in figures:
-        out.mkdir(parents=True, exist_ok=True)
-        paths = [out / f"{name}.{suffix}" for suffix in FLAGS.format]
-        for path in paths:
-            style.save(figure, path, FLAGS.dpi)
-        print(" ".join(map(str, paths)), flush=True)
+    with record_integrity.named(builder):
+        for name, figure in figures:
+            out.mkdir(parents=True, exist_ok=True)
+            paths = [out / f"{name}.{suffix}" for suffix in FLAGS.format]
+            for path in paths:
+                style.save(figure, path, FLAGS.dpi)
+            print(" ".join(map(str, paths)), flush=True)
 
 
 def _check() -> None:
