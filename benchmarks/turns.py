@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import json
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -54,7 +55,9 @@ class Contender:
 
     def run(self, steps: int) -> list[float]:
         """Returns the milliseconds a step of so many calls, after one that does not count."""
-        return [1000 * seconds / self._calls for seconds in self._ask(steps + 1)["seconds"][1:]]
+        answer = self._ask(steps + 1)
+        self.page_faults = answer["page_faults"]
+        return [1000 * seconds / self._calls for seconds in answer["seconds"][1:]]
 
     def stop(self) -> None:
         """Ends the process, wherever it stands."""
@@ -97,7 +100,8 @@ def compare(
 
     Returns:
         By name: `milliseconds` (median of all steps), `turns` (median of each turn),
-        `first_step_seconds`, `start_seconds` (the process until then) and `peak_gigabytes`.
+        `first_step_seconds`, `start_seconds` (the process until then), `page_faults` (of a call in
+        the last turn) and `peak_gigabytes`.
     """
     calls = CALL_STEPS[backend]
     with contextlib.ExitStack() as stack:
@@ -120,6 +124,7 @@ def compare(
                 "turns": [statistics.median(turn) for turn in times[name]],
                 "first_step_seconds": contender.first_step,
                 "start_seconds": contender.start,
+                "page_faults": contender.page_faults,
                 "peak_gigabytes": contender.finish(),
             }
             for name, contender in running.items()
@@ -138,16 +143,24 @@ def _starts(contender: Contender) -> bool:
 def _serve(what: str) -> None:
     """The process of a contender: does as many steps as it is told to, and says how long."""
     from benchmarks import contenders
+    from tfseq import allocator
 
+    allocator.keep_freed_memory()  # PyTorch gains by it too
     function, *arguments = json.loads(what)
     step = getattr(contenders, function)(*arguments)
     for line in sys.stdin:
-        seconds = []
+        seconds, faults = [], _page_faults()
         for _ in range(int(line)):
             start = time.perf_counter()
             step()
             seconds.append(time.perf_counter() - start)
-        print(json.dumps({"seconds": seconds, "gigabytes": _peak()}), flush=True)
+        faults = (_page_faults() - faults) // max(1, int(line))
+        said = {"seconds": seconds, "page_faults": faults, "gigabytes": _peak()}
+        print(json.dumps(said), flush=True)
+
+
+def _page_faults() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def _peak() -> float:

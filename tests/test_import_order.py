@@ -12,7 +12,7 @@ from tfseq import schema
 PACKAGE = Path(tfseq.__file__).parent
 # A module may import from the lines above its own, and from those beside it.
 STAGES = [
-    {"atomic_file", "errors", "schema", "network", "tfrecord_files"},
+    {"allocator", "atomic_file", "errors", "schema", "network", "tfrecord_files"},
     {"json_file", "npy_format"},
     {"datasets"},
     {"record_integrity"},
@@ -27,7 +27,8 @@ STAGES = [
     {"models"},
     {"configs", "keras_file", "weight_files"},
     {"torch_weights"},
-    {"averaging", "optimizers", "replicas", "checkpoint_files", "history", "whole_epochs"},
+    {"averaging", "fused_update", "optimizers", "replicas"},
+    {"checkpoint_files", "history", "whole_epochs"},
     {"multi_worker", "multi_worker_model"},
     {"checkpoint", "run_config", "run_data", "training_step"},
     {"workers"},

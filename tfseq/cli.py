@@ -19,6 +19,7 @@ from absl import flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict
 
+from tfseq import allocator
 from tfseq.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -150,6 +151,7 @@ def import_tensorflow() -> None:
         raise UserError(
             f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}: this command needs tensorflow"
         )
+    allocator.keep_freed_memory()
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         # Some messages come before TensorFlow reads the level.
