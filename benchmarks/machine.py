@@ -33,7 +33,7 @@ def describe() -> dict[str, Any]:
 
 def name(described: dict[str, Any]) -> str:
     """Returns what a machine is called."""
-    return f"{described['processor']} {described['cores']} cores"
+    return f"{described['processor']}, {described['cores']} cores"
 
 
 def _processor() -> str:

@@ -68,11 +68,9 @@ def tables(name: str, results: dict[str, Any]) -> str:
     """Returns the measured part of the page for one machine."""
     machine = results["machine"]
     versions = ", ".join(f"{key} {value}" for key, value in machine["versions"].items())
-    title = f"{machine['processor']}, {machine['cores']} cores"
-    if machine.get("backend") == "jax":
-        title = f"{machine['processor']}, Keras's JAX backend"
+    on_jax = ", Keras's JAX backend" if machine.get("backend") == "jax" else ""
     parts = [
-        f"### {title}\n"
+        f"### {machine['name']}{on_jax}\n"
         f"{versions}, Python {machine['python']}. Copying moves "
         f"{machine['copy_gigabytes_per_second']:.0f} GB/s, a product of matrices reaches "
         f"{machine['float32_gigaflops']:.0f} GFLOP/s in float32 and "

@@ -12,6 +12,7 @@ all results.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,9 @@ def main() -> None:
     from benchmarks import report
 
     described = machine.describe()
-    name = FLAGS.machine or machine.name(described)
-    path = Path(FLAGS.results_dir, f"{name.lower().replace(' ', '-')}.json")
+    described["name"] = name = FLAGS.machine or machine.name(described)
+    file_name = "-".join(re.findall(r"[a-z0-9.]+", name.lower()))
+    path = Path(FLAGS.results_dir, f"{file_name}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     # Sections that are not asked for keep what was measured before.
     results = json.loads(path.read_text()) if path.is_file() else {}

@@ -143,9 +143,7 @@ def _starts(contender: Contender) -> bool:
 def _serve(what: str) -> None:
     """The process of a contender: does as many steps as it is told to, and says how long."""
     from benchmarks import contenders
-    from tfseq import allocator
 
-    allocator.keep_freed_memory()  # PyTorch gains by it too
     function, *arguments = json.loads(what)
     step = getattr(contenders, function)(*arguments)
     for line in sys.stdin:
