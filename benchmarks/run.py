@@ -81,7 +81,7 @@ def _training(described: dict[str, Any]) -> dict[str, Any]:
 def _inference(described: dict[str, Any]) -> dict[str, Any]:
     del described
     found = {}
-    for batch_size in (FLAGS.batch_size, 1):
+    for batch_size in dict.fromkeys((FLAGS.batch_size, 1)):
         steps = FLAGS.steps * (1 if batch_size > 1 else 20)
         for model, times in _compared("inference", batch_size, steps).items():
             found[f"{model}, batch {batch_size}"] = {"times": times}

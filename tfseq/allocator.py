@@ -17,9 +17,9 @@ def keep_freed_memory() -> bool:
     """Keeps freed memory, before TensorFlow is imported.
 
     TensorFlow allocates the arrays of a step and frees them. glibc gives larger ones back to the
-    system at once, which hands out and clears every page of them again in the next step: a third
-    of the time of a step of `conv_ae` on two cores (docs/performance.md). A process that keeps them
-    holds what its largest step needs until it ends.
+    system at once, which hands out and clears every page of them again in the next step: a quarter
+    of a step of `conv_ae` on two cores (docs/performance.md). A process that keeps them holds what
+    its largest step needs until it ends.
 
     Returns:
         Whether it does: not where the environment configures the allocator, or it is not glibc's.
