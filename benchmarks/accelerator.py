@@ -5,8 +5,9 @@ import platform
 from importlib import metadata
 from typing import Any
 
-os.environ["KERAS_BACKEND"] = "jax"
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+from benchmarks.contenders import JAX_ENVIRONMENT
+
+os.environ.update(JAX_ENVIRONMENT)
 
 import jax
 from jax import numpy as jnp

@@ -6,6 +6,7 @@ On Keras's JAX backend, which measures the GPU, a call is `CALL_STEPS` steps in 
 are on the device: of training it waits for the last, of inference for each.
 """
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -18,12 +19,14 @@ BACKENDS = ("tensorflow", "jax")
 CALL_STEPS = {"tensorflow": 1, "jax": 10}
 AS_THEY_ARE = "tfseq layers as they are"
 BFLOAT16 = "tfseq mixed_bfloat16"
+# Before JAX and Keras are imported; contenders share a GPU.
+JAX_ENVIRONMENT = {"KERAS_BACKEND": "jax", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 Step = Callable[[], None]
 
 
 def sides(model: str, *, training: bool, backend: str = "tensorflow") -> list[str]:
     """Returns the names of the contenders for a model."""
-    theirs = [name for name in TORCH if (model == "mlp") >= ("bfloat16" in name)]
+    theirs = [name for name in TORCH if model == "mlp" or "bfloat16" not in name]
     if model in ("mlp", "resnet"):  # they have no images
         theirs = [name for name in theirs if "channels_last" not in name]
     if model == "mlp":
@@ -64,6 +67,7 @@ def _side(side: str, backend: str):
 
         return TorchSide(backend)
     if backend == "jax":
+        os.environ.update(JAX_ENVIRONMENT)
         from benchmarks import jax_side
 
         return jax_side

@@ -1,14 +1,8 @@
 """tfseq on Keras's JAX backend, which runs the models where TensorFlow is not: on its device."""
 
-import os
-from collections.abc import Callable
-
-os.environ["KERAS_BACKEND"] = "jax"
-# Contenders share a GPU.
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-
 import functools
 import itertools
+from collections.abc import Callable
 
 import jax
 import keras
@@ -19,7 +13,7 @@ from tfseq import configs, models, optimizers
 from tfseq.models import lowering
 
 _CALLS = CALL_STEPS["jax"]
-_FEW = 1 << 21
+_FEW = 1 << 21  # weights that XLA may well have as constants
 
 
 def _network(side: str, name: str) -> keras.Model:

@@ -5,7 +5,6 @@ algorithms, optimizers in one kernel, `torch.compile` with CUDA graphs for the n
 update too.
 """
 
-import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -16,19 +15,17 @@ from benchmarks.contenders import CALL_STEPS
 from benchmarks.torch_settings import TORCH
 
 
-@dataclasses.dataclass
 class TorchSide:
     """Builds contenders on the device that a backend of Keras is measured on.
 
-    Attributes:
+    Args:
         backend: "tensorflow", the processor, or "jax", the GPU if there is one.
     """
 
-    backend: str
-
-    def __post_init__(self) -> None:
-        self.calls = CALL_STEPS[self.backend]
-        self.on_gpu = self.backend == "jax" and torch.cuda.is_available()
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        self.calls = CALL_STEPS[backend]
+        self.on_gpu = backend == "jax" and torch.cuda.is_available()
         self.device = torch.device("cuda" if self.on_gpu else "cpu")
         if self.on_gpu:
             torch.set_float32_matmul_precision("high")

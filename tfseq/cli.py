@@ -146,7 +146,10 @@ def require_writable(flag: str, folder: Path) -> None:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without its start-up messages, unless TF_CPP_MIN_LOG_LEVEL is set."""
+    """Imports TensorFlow without its start-up messages, unless TF_CPP_MIN_LOG_LEVEL is set.
+
+    What it frees stays with the process, see `tfseq.allocator`.
+    """
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         raise UserError(
             f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}: this command needs tensorflow"
