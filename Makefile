@@ -14,18 +14,20 @@ TFX_TESTS := tests/tfx tests/test_evaluator.py tests/test_schema.py tests/test_t
 	tests/test_statistics_gen.py tests/test_example_validator.py tests/figures/test_figure_content.py \
 	tests/serving tests/test_pusher.py
 
+# A process for each core, up to four: each holds a few GB.
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4
+
 .PHONY: train test test-faults lint format bench reproduce tfx test-tfx clean
 
 train: $(VENV)/.installed
 	$(BIN)/python -m tfseq.train --model=seqnet
 
-# A process for each core, up to four: each holds a few GB.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --dist=loadfile
 
-# Kills, damaged data, full disks, a long run.
+# Kills, damaged data, full disks.
 test-faults: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/faults
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -1,14 +1,18 @@
 """Times what is around the steps: reading, epochs, and the time until the first step."""
 
+import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from benchmarks.turns import Contender
 
 _BATCH_SIZE = 128
 _RECORDS = 10_000  # of an epoch: enough to see what each costs beside what the epoch's end does
@@ -61,16 +65,29 @@ def _loader(folder: str, workers: int) -> Any:
     return torch.utils.data.DataLoader(data, _BATCH_SIZE, shuffle=True, num_workers=workers)
 
 
-def epochs(model: str, data_dir: str | None, count: int) -> dict[str, Any]:
+def epochs(model: str, data_dir: str | None, turns: int) -> dict[str, Any]:
     """Returns the seconds of each epoch of `python -m tfseq.train`, as it prints them.
 
-    An epoch is 10,000 records of training, 128 of validation, logs and a checkpoint.
+    An epoch is 10,000 records of training, 128 of validation, logs and a checkpoint. Bare steps are
+    timed by turns with runs of four epochs, the first of which compiles.
+
+    Returns:
+        `records` of an epoch, its `bare_seconds` by turn, and `seconds` of its epochs by turn.
     """
     sizes = {"train_records": _RECORDS, "validation_records": _BATCH_SIZE, "test_records": 8}
     flags = [f"--config.dataset.{key}={value}" for key, value in sizes.items()]
-    printed = _train(model, data_dir, f"--epochs={count}", *flags)[0]
-    seconds = [float(s) for s in re.findall(r"\((\S+) s\)", printed)]
-    return {"records": _RECORDS, "seconds": seconds}
+    steps = Contender("training", "tfseq", model, _BATCH_SIZE)
+    found: dict[str, Any] = {"records": _RECORDS, "bare_seconds": [], "seconds": []}
+    try:
+        steps.wait()
+        for _ in range(turns):
+            bare = statistics.median(steps.run(20)) / 1000
+            run = _train(model, data_dir, "--epochs=4", *flags)
+            found["bare_seconds"].append(bare * _RECORDS / _BATCH_SIZE)
+            found["seconds"].append([float(s) for s in re.findall(r"\((\S+) s\)", run.printed)])
+    finally:
+        steps.stop()
+    return found
 
 
 def first_step(data_dir: str | None) -> float:
@@ -79,21 +96,35 @@ def first_step(data_dir: str | None) -> float:
     It is an epoch of one step and its validation, imports and reading included.
     """
     flags = ("--config.data.train_split=train[:128]", "--config.data.validation_split=train[:8]")
-    return _train("cnn", data_dir, "--epochs=1", "--config.lowering=always", *flags)[1]
+    run = _train("cnn", data_dir, "--epochs=1", "--config.lowering=always", *flags)
+    return run.first_epoch_seconds
 
 
-def _train(model: str, data_dir: str | None, *flags: str) -> tuple[str, float]:
+def memory(model: str, data_dir: str | None) -> float:
+    """Returns the most GB that a run of two epochs holds, checkpoints and export included."""
+    flags = ("--config.data.train_split=train[:1280]", "--config.data.validation_split=train[:128]")
+    return _train(model, data_dir, "--epochs=2", "--batch_size=128", *flags).peak_gigabytes
+
+
+class _Run(NamedTuple):
+    printed: str
+    first_epoch_seconds: float  # from the command to the end of the epoch
+    peak_gigabytes: float
+
+
+def _train(model: str, data_dir: str | None, *flags: str) -> _Run:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tfseq.train", f"--model={model}", *flags]
         command += [f"--workdir={folder}/run", f"--export_dir={folder}/exports"]
         command += [f"--data_dir={Path(data_dir).absolute()}"] if data_dir else []
-        start, first = time.perf_counter(), 0.0
+        start, first, lines = time.perf_counter(), 0.0, []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            lines = []
             for line in process.stdout:
                 lines.append(line)
                 if line.startswith("epoch 1/"):
                     first = time.perf_counter() - start
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} failed")
-        return "".join(lines), first
+        return _Run("".join(lines), first, usage.ru_maxrss * 1024 / 1e9)

@@ -82,6 +82,7 @@ def tables(name: str, results: dict[str, Any]) -> str:
         ("training", _training),
         ("inference", _inference),
         ("epochs", _epochs),
+        ("memory", _memory),
         ("reading", _reading),
         ("scaling", _scaling),
     )
@@ -153,30 +154,32 @@ def _inference(section: dict[str, Any], _: dict[str, Any]) -> str:
     return _table([*header, *(f"{name} is faster" for name in names)], rows)
 
 
-def _epochs(section: dict[str, Any], results: dict[str, Any]) -> str:
-    rows, records = [], None
-    for model, found in section.items():
-        trained = results.get("training", {}).get(model)
-        if not isinstance(found, dict) or trained is None:
-            continue
+def _epochs(section: dict[str, Any], _: dict[str, Any]) -> str:
+    models = {key: found for key, found in section.items() if isinstance(found, dict)}
+    rows, records = [], 0
+    for model, found in models.items():
         records = found["records"]
-        step = trained["times"]["tfseq"]["milliseconds"] / 1000
-        bare = records / trained["batch_size"] * step
-        first, *later = found["seconds"]
-        middle = statistics.median(later)
+        turns = list(zip(found["bare_seconds"], found["seconds"], strict=True))
+        epochs = [statistics.median(later) for _, (_, *later) in turns]
+        ratios = [epoch / bare for epoch, (bare, _) in zip(epochs, turns, strict=True)]
         rows.append(
             [
                 f"`{model}`",
-                f"{bare:.2f}",
-                f"{middle:.2f}",
-                f"{middle / bare:.2f} x",
-                f"{first:.1f}",
+                f"{statistics.median(found['bare_seconds']):.2f}",
+                f"{statistics.median(epochs):.2f}",
+                f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f})",
+                f"{statistics.median(first for _, (first, *_) in turns):.1f}",
             ]
         )
-    header = [f"epoch of {records} records", "bare steps, s", "epoch, s", "ratio"]
+    header = [f"epoch of {records} records", "bare steps, s", "epoch, s", "ratio (turns)"]
     table = _table([*header, "first, which compiles two shapes, s"], rows)
     start = f"From the command to the end of its first step: {section['first_step_seconds']:.1f} s."
     return f"{table}\n\n{start}"
+
+
+def _memory(section: dict[str, Any], _: dict[str, Any]) -> str:
+    header = ["`tfseq.train`, two epochs of 1280 records, checkpoints and export", "memory, GB"]
+    return _table(header, [[f"`{model}`", f"{peak:.1f}"] for model, peak in section.items()])
 
 
 def _reading(section: dict[str, Any], _: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from benchmarks.contenders import BACKENDS
 from tfseq import cli
 
 FLAGS = flags.FLAGS
-SECTIONS = ("training", "inference", "scaling", "reading", "epochs")
+SECTIONS = ("training", "inference", "scaling", "reading", "epochs", "memory")
 _RESULTS = Path(__file__).with_name("results")
 _BATCH_SIZES = (32, 64, 128, 256)
 _STEPS = (1000, 4000, 16000, 64000)
@@ -136,8 +136,15 @@ def _epochs(described: dict[str, Any]) -> dict[str, Any]:
 
     found: dict[str, Any] = {"first_step_seconds": pipeline.first_step(FLAGS.data_dir)}
     for model in sorted({"cnn", "resnet", "conv_ae"} & set(FLAGS.models)):
-        found[model] = pipeline.epochs(model, FLAGS.data_dir, FLAGS.turns + 1)
+        found[model] = pipeline.epochs(model, FLAGS.data_dir, FLAGS.turns)
     return found
+
+
+def _memory(described: dict[str, Any]) -> dict[str, Any]:
+    del described
+    from benchmarks import pipeline
+
+    return {model: pipeline.memory(model, FLAGS.data_dir) for model in FLAGS.models}
 
 
 def _print(title: str, times: dict[str, dict[str, Any]]) -> None:
@@ -152,6 +159,7 @@ _MEASURES = {
     "scaling": _scaling,
     "reading": _reading,
     "epochs": _epochs,
+    "memory": _memory,
 }
 
 if __name__ == "__main__":

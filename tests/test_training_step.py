@@ -1,10 +1,11 @@
-"""What is compiled by XLA: where it was measured to pay."""
+"""What is compiled by XLA, where it was measured to pay; what one device is given."""
 
 import keras
 import pytest
+import tensorflow as tf
 
 from tfseq import configs, models
-from tfseq.training_step import WORTH_COMPILING, what_to_compile
+from tfseq.training_step import WORTH_COMPILING, make_strategy, what_to_compile
 
 SETTINGS = {"mlp": {"hidden_units": (8,), "dropout": 0}, "seqnet": {"filters": 8, "blocks": 1}}
 
@@ -49,3 +50,11 @@ def test_convolutions_in_bfloat16_are_left_alone():
         assert compiled("mlp", precision="mixed_bfloat16") == "model"
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def test_a_cpu_takes_batches_where_they_are_made_and_a_gpu_has_them_brought():
+    data = tf.data.Dataset.range(3)
+    strategy = make_strategy("one_device")
+    on_gpu = bool(tf.config.list_logical_devices("GPU"))
+    assert (strategy.experimental_distribute_dataset(data) is data) == (not on_gpu)
+    assert strategy.num_replicas_in_sync == 1

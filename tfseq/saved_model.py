@@ -1,6 +1,7 @@
 """Loads an exported model and runs it, as a server would."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ import tensorflow as tf
 
 from tfseq import json_file
 from tfseq.errors import UserError
+
+_AT_A_TIME = 16
+_FEW_WEIGHTS = 10**7
+_WORTH_COMPILING = 10_000  # records
 
 
 class SavedModel:
@@ -41,6 +46,9 @@ class SavedModel:
                 "serving_default(waveform) -> label that this TensorFlow can load"
             ) from error
         self.waveform_shape: tuple[int, int] = tuple(waveform.shape[1:])
+        # XLA knows no assertions: what `predict` refuses, this signature marks.
+        self._validate = self._loaded.signatures.get("validate")
+        self._num_weights = sum(int(np.prod(each.shape)) for each in self._serve.variables)
         self.has_intervals = "interval" in self._serve.structured_outputs
         config = folder / "config.json"
         self.config: dict[str, Any] = json_file.read(config) if config.is_file() else {}
@@ -66,38 +74,44 @@ class SavedModel:
         low, high = np.moveaxis(self.interval(waveform), 1, 0)
         return (high - low) / 2
 
-    def compiled(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Returns `predict` compiled by XLA with the weights as constants, for a loop that waits.
+    def labeller(self, records: int) -> Callable[[np.ndarray], np.ndarray]:
+        """Returns what labels so many records, some at a time, soonest: `predict` or `compiled()`.
 
-        One record of the report's convolutional networks is answered in a third to a half of the
-        time. The first call with each number of records compiles, which takes some seconds.
+        Both give the same labels to 1e-6 or so.
+        """
+        few_weights = self._num_weights <= _FEW_WEIGHTS
+        compiles = records >= _WORTH_COMPILING and few_weights and self._validate is not None
+        return self.compiled() if compiles else self.predict
+
+    def compiled(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Returns `predict` compiled by XLA with the weights as constants.
+
+        For a loop that waits for each record, and for many records. Up to 16 records are a call of
+        XLA, and more are several: between the layers of so few, nothing leaves the processor's
+        caches. The first call with one of those numbers of records compiles, which takes seconds.
 
         Raises:
             UserError: If the model has no signature `validate`, which tfseq's exports have.
         """
-        # Not public, but what TensorFlow's own converters freeze a graph with.
-        from tensorflow.python.framework.convert_to_constants import (
-            convert_variables_to_constants_v2,
-        )
-
-        # XLA knows no assertions: what `predict` refuses, this signature marks.
-        validate = self._loaded.signatures.get("validate")
-        if validate is None:
+        if self._validate is None:
             raise UserError("--saved_model: the model has no signature validate to compile")
-        # Left as it is, control flow on the number of records falls away in compiling.
-        frozen = convert_variables_to_constants_v2(validate, lower_control_flow=False)
-        names = sorted(validate.structured_outputs)
-
-        @tf.function(jit_compile=True, autograph=False)
-        def answer(waveform: tf.Tensor) -> list[tf.Tensor]:
-            return frozen(waveform)
+        answer = _compile(self._validate)
+        # Weights that no cache holds are read once for all records.
+        most = _AT_A_TIME if self._num_weights <= _FEW_WEIGHTS else sys.maxsize
 
         def predict(waveform: np.ndarray) -> np.ndarray:
-            answers = dict(zip(names, answer(tf.constant(waveform)), strict=True))
-            if np.all(answers["valid"]):
-                return answers["label"].numpy()
-            # Says why, or labels what is finite but beyond the schema's range.
-            return self.predict(waveform)
+            records = len(waveform)
+            size = min(records, most)
+            labels = np.empty((records, self.waveform_shape[1]), np.float32)
+            for start in range(0, records, size or 1):
+                # The last overlap those before: another number of records would be compiled.
+                first = min(start, records - size)
+                label, valid = answer(tf.constant(waveform[first : first + size]))
+                if not np.all(valid):
+                    # Says why, or labels what is finite but beyond the schema's range.
+                    return self.predict(waveform)
+                labels[first : first + size] = label
+            return labels
 
         return predict
 
@@ -107,6 +121,23 @@ class SavedModel:
         except tf.errors.InvalidArgumentError as error:
             refusal = re.search(r"assertion failed: \[(.*)\]", error.message)
             raise UserError(refusal[1] if refusal else error.message) from error
+
+
+def _compile(validate: Callable) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Compiles a signature to (label, valid)."""
+    # Not public, but what TensorFlow's own converters freeze a graph with.
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    # Left as it is, control flow on the number of records falls away in compiling.
+    frozen = convert_variables_to_constants_v2(validate, lower_control_flow=False)
+    names = sorted(validate.structured_outputs)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def answer(waveform: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        outputs = dict(zip(names, frozen(waveform), strict=True))
+        return outputs["label"], outputs["valid"]
+
+    return answer
 
 
 def _hint(folder: Path) -> str:

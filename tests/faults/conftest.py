@@ -2,19 +2,17 @@
 
 import pytest
 
-COUNTED = pytest.StashKey[list[str]]()
-
-
-def pytest_configure(config):
-    config.stash[COUNTED] = []
+_COUNTED = "counted"
 
 
 @pytest.fixture
-def counted(pytestconfig):
+def counted(record_property):
     """Returns a function that has a line printed at the end."""
-    return pytestconfig.stash[COUNTED].append
+    return lambda line: record_property(_COUNTED, line)
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    for line in config.stash[COUNTED]:
-        terminalreporter.write_line(line)
+def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, line in report.user_properties:
+            if name == _COUNTED:
+                terminalreporter.write_line(line)
