@@ -149,15 +149,24 @@ def test_shards_share_no_record_and_together_are_the_split(split, count, builder
     assert sorted(itertools.chain(*shards)) == sorted(whole)
 
 
-def test_evaluation_reads_every_record_once_in_order(builder):
+@pytest.mark.parametrize("cache", CACHES)
+def test_evaluation_reads_every_record_once_in_order(cache, builder):
     split = Split(builder, "validation")
     assert (split.num_records, split.num_batches(8), split.num_batches(20)) == (20, 3, 1)
-    batches = list(evaluation_batches(split, 8).as_numpy_iterator())
+    batches = list(evaluation_batches(split, 8, cache=cache).as_numpy_iterator())
     assert [len(waveform) for waveform, _ in batches] == [8, 8, 4]
     records = list(tfds.as_numpy(builder.as_dataset(split="validation")))
     for index, field in enumerate(("waveform", "label")):
         read = np.concatenate([batch[index] for batch in batches])
         np.testing.assert_array_equal(read, [record[field] for record in records])
+
+
+def test_evaluation_holds_all_records_though_an_iterator_was_given_up(builder):
+    split = Split(builder, "validation")
+    for _ in range(20):  # on a busy machine one in thirty lost some
+        batches = evaluation_batches(split, 4, cache="always")
+        next(iter(batches))
+        assert sum(len(waveform) for waveform, _ in batches) == 20
 
 
 def test_examples_are_the_records_with_their_names(builder, stored):

@@ -105,10 +105,13 @@ def evaluation_batches(
     Returns:
         Batches of waveform (batch, channels, steps) and label (batch, steps), float32.
     """
-    batches = split.records().batch(batch_size, num_parallel_calls=2)
-    if share:
-        batches = share.batches(batches)
-    return (batches.cache() if is_cached(split, cache) else batches).prefetch(2)
+    if is_cached(split, cache):
+        # Not `cache()`: an iterator that is given up, as Keras does, at times leaves it cut short.
+        places = tf.data.Dataset.range(split.num_records).batch(batch_size)
+        batches = places.map(split.lookup(), num_parallel_calls=2)
+    else:
+        batches = split.records().batch(batch_size, num_parallel_calls=2)
+    return (share.batches(batches) if share else batches).prefetch(2)
 
 
 def training_batches(

@@ -1,5 +1,6 @@
 """Loads an exported model and runs it, as a server would."""
 
+import functools
 import re
 import sys
 from collections.abc import Callable
@@ -95,13 +96,14 @@ class SavedModel:
         """
         if self._validate is None:
             raise UserError("--saved_model: the model has no signature validate to compile")
-        answer = _compile(self._validate)
+        compiled = _compile(self._validate)
         # Weights that no cache holds are read once for all records.
         most = _AT_A_TIME if self._num_weights <= _FEW_WEIGHTS else sys.maxsize
 
         def predict(waveform: np.ndarray) -> np.ndarray:
             records = len(waveform)
             size = min(records, most)
+            answer = compiled(size)
             labels = np.empty((records, self.waveform_shape[1]), np.float32)
             for start in range(0, records, size or 1):
                 # The last overlap those before: another number of records would be compiled.
@@ -123,8 +125,8 @@ class SavedModel:
             raise UserError(refusal[1] if refusal else error.message) from error
 
 
-def _compile(validate: Callable) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """Compiles a signature to (label, valid)."""
+def _compile(validate: Callable) -> Callable[[int], Callable]:
+    """Returns what gives, for a number of records, a compiled function to (label, valid)."""
     # Not public, but what TensorFlow's own converters freeze a graph with.
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -137,7 +139,13 @@ def _compile(validate: Callable) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Te
         outputs = dict(zip(names, frozen(waveform), strict=True))
         return outputs["label"], outputs["valid"]
 
-    return answer
+    @functools.cache
+    def compiled(records: int) -> Callable:
+        # Called for one shape: to look the shape up takes as long as one record of cnn.
+        _, *shape = frozen.inputs[0].shape
+        return answer.get_concrete_function(tf.TensorSpec((records, *shape), tf.float32))
+
+    return compiled
 
 
 def _hint(folder: Path) -> str:
