@@ -43,11 +43,18 @@ def train(model, cwd, data_dir):
     )
 
 
-def moment(cwd, process, said):
-    """Returns what a killed process was about, from what it has said and left."""
+def half_exported(cwd):
+    return set(cwd.glob("exports/*/.incomplete-*"))
+
+
+def moment(cwd, process, said, left_before):
+    """Returns what a killed process was about, from what it has said and left.
+
+    What an earlier one left half-exported stays until the next export.
+    """
     if list((cwd / "run").glob(f"checkpoints/.{process.pid}*keras")):
         return "writing a checkpoint"
-    if list(cwd.glob("exports/*/.incomplete-*")):
+    if half_exported(cwd) - left_before:
         return "exporting"
     if f"epoch {EPOCHS}/" in said or (f"{EPOCHS} epochs are done" in said):
         return "after training"
@@ -58,6 +65,7 @@ def run_with_kills(model, cwd, data_dir, moments, most):
     """Starts a run until it ends; kills it at most so many times. Returns where it was killed."""
     found = []
     while True:
+        left_before = half_exported(cwd)
         process = train(model, cwd, data_dir)
         if len(found) < most:
             end = time.monotonic() + next(moments)
@@ -68,7 +76,7 @@ def run_with_kills(model, cwd, data_dir, moments, most):
         if finished.code != -signal.SIGKILL:
             finished.check()
             return found
-        found.append(moment(cwd, process, finished.stdout))
+        found.append(moment(cwd, process, finished.stdout, left_before))
 
 
 @pytest.mark.parametrize("model", SETTINGS)
