@@ -1,4 +1,4 @@
-"""Times what is around the steps: reading, epochs, and the time until the first step."""
+"""Measures what is around the steps: reading, epochs, the time until the first step, memory."""
 
 import os
 import re
@@ -123,6 +123,7 @@ def _train(model: str, data_dir: str | None, *flags: str) -> _Run:
                 lines.append(line)
                 if line.startswith("epoch 1/"):
                     first = time.perf_counter() - start
+            # Its peak, or this process's if that is higher: `exec` hands it on.
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:

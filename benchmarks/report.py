@@ -86,7 +86,7 @@ def tables(name: str, results: dict[str, Any]) -> str:
         ("reading", _reading),
         ("scaling", _scaling),
     )
-    parts += [render(results[key], results) for key, render in sections if key in results]
+    parts += [render(results[key]) for key, render in sections if key in results]
     return "\n\n".join(parts)
 
 
@@ -99,7 +99,7 @@ def _times(value: tuple[float, float, float] | None) -> str:
     return "-" if value is None else "{:.1f} x ({:.1f} to {:.1f})".format(*value)
 
 
-def _training(section: dict[str, Any], _: dict[str, Any]) -> str:
+def _training(section: dict[str, Any]) -> str:
     rows = []
     for model, found in section.items():
         times = found["times"]
@@ -133,7 +133,7 @@ def _training(section: dict[str, Any], _: dict[str, Any]) -> str:
     return _table(header, rows)
 
 
-def _inference(section: dict[str, Any], _: dict[str, Any]) -> str:
+def _inference(section: dict[str, Any]) -> str:
     measured = set().union(*(found["times"] for found in section.values()))
     sides = [side for side in _COLUMNS if side in measured]
     rows = []
@@ -154,10 +154,11 @@ def _inference(section: dict[str, Any], _: dict[str, Any]) -> str:
     return _table([*header, *(f"{name} is faster" for name in names)], rows)
 
 
-def _epochs(section: dict[str, Any], _: dict[str, Any]) -> str:
-    models = {key: found for key, found in section.items() if isinstance(found, dict)}
+def _epochs(section: dict[str, Any]) -> str:
     rows, records = [], 0
-    for model, found in models.items():
+    for model, found in section.items():
+        if model == "first_step_seconds":
+            continue
         records = found["records"]
         turns = list(zip(found["bare_seconds"], found["seconds"], strict=True))
         epochs = [statistics.median(later) for _, (_, *later) in turns]
@@ -177,17 +178,17 @@ def _epochs(section: dict[str, Any], _: dict[str, Any]) -> str:
     return f"{table}\n\n{start}"
 
 
-def _memory(section: dict[str, Any], _: dict[str, Any]) -> str:
+def _memory(section: dict[str, Any]) -> str:
     header = ["`tfseq.train`, two epochs of 1280 records, checkpoints and export", "memory, GB"]
     return _table(header, [[f"`{model}`", f"{peak:.1f}"] for model, peak in section.items()])
 
 
-def _reading(section: dict[str, Any], _: dict[str, Any]) -> str:
+def _reading(section: dict[str, Any]) -> str:
     rates = section["records_per_second"]
     return _table(["reading", "records/s"], [[name, f"{rate:.0f}"] for name, rate in rates.items()])
 
 
-def _scaling(section: dict[str, Any], _: dict[str, Any]) -> str:
+def _scaling(section: dict[str, Any]) -> str:
     tables = []
     for axis, title in (("batch_size", "batch size"), ("steps", "time steps, batch 16")):
         sizes = list(next(iter(section.values()))[axis])

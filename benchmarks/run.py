@@ -5,10 +5,10 @@
   python -m benchmarks.run --data_dir=data --machine=laptop
   python -m benchmarks.run --backend=jax --sections=training,inference
 
-All of it takes about 15 minutes on 2 cores. The memory of the full MLP, 4 GB for each of its six
-contenders at once, has to be there. --backend=jax measures the models on Keras's JAX backend beside
-PyTorch, on a GPU if there is one, and needs no TensorFlow. docs/performance.md is rewritten from
-all results.
+All of it takes half an hour or more on 2 cores. The memory of the full MLP, 4 GB for each of its
+six contenders at once, has to be there. --backend=jax measures the models on Keras's JAX backend
+beside PyTorch, on a GPU if there is one, and needs no TensorFlow. docs/performance.md is rewritten
+from all results.
 """
 
 import json

@@ -2,7 +2,6 @@
 
 import functools
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,8 @@ class SavedModel:
         self.waveform_shape: tuple[int, int] = tuple(waveform.shape[1:])
         # XLA knows no assertions: what `predict` refuses, this signature marks.
         self._validate = self._loaded.signatures.get("validate")
-        self._num_weights = sum(int(np.prod(each.shape)) for each in self._serve.variables)
+        weights = sum(int(np.prod(each.shape)) for each in self._serve.variables)
+        self._has_few_weights = weights <= _FEW_WEIGHTS
         self.has_intervals = "interval" in self._serve.structured_outputs
         config = folder / "config.json"
         self.config: dict[str, Any] = json_file.read(config) if config.is_file() else {}
@@ -80,9 +80,8 @@ class SavedModel:
 
         Both give the same labels to 1e-6 or so.
         """
-        few_weights = self._num_weights <= _FEW_WEIGHTS
-        compiles = records >= _WORTH_COMPILING and few_weights and self._validate is not None
-        return self.compiled() if compiles else self.predict
+        worth = records >= _WORTH_COMPILING and self._has_few_weights
+        return self.compiled() if worth and self._validate is not None else self.predict
 
     def compiled(self) -> Callable[[np.ndarray], np.ndarray]:
         """Returns `predict` compiled by XLA with the weights as constants.
@@ -97,12 +96,11 @@ class SavedModel:
         if self._validate is None:
             raise UserError("--saved_model: the model has no signature validate to compile")
         compiled = _compile(self._validate)
-        # Weights that no cache holds are read once for all records.
-        most = _AT_A_TIME if self._num_weights <= _FEW_WEIGHTS else sys.maxsize
 
         def predict(waveform: np.ndarray) -> np.ndarray:
             records = len(waveform)
-            size = min(records, most)
+            # Weights that no cache holds are read once for all records.
+            size = min(records, _AT_A_TIME) if self._has_few_weights else records
             answer = compiled(size)
             labels = np.empty((records, self.waveform_shape[1]), np.float32)
             for start in range(0, records, size or 1):

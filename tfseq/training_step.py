@@ -16,8 +16,8 @@ WORTH_COMPILING = 1000
 class OneProcessorStrategy(tf.distribute.OneDeviceStrategy):
     """One CPU, which takes batches where they are made.
 
-    TensorFlow would copy them from the CPU to itself, and trace functions for that before and after
-    each validation: a fifth of a second on a processor that labels the records in a tenth.
+    TensorFlow would copy them from the CPU to itself, and trace functions for that whenever Keras
+    makes an iterator, three times a validation: longer than labelling a hundred records takes.
     """
 
     def experimental_distribute_dataset(
