@@ -37,8 +37,8 @@ def inference(side: str, name: str, waveform: np.ndarray) -> Callable[[], None]:
     network = models.build(name)
     if side.startswith("tfseq export"):
         return _export(network, waveform, compiled=side == "tfseq export compiled")
-    fast = lowering.inference(network)
-    infer = tf.function(lambda x: fast(x, training=False), jit_compile=fast is not network)
+    infer = lowering.compiled_inference(network)
+    infer = tf.function(infer, jit_compile=lowering.pays(network))
     return lambda: infer(waveform).numpy()
 
 

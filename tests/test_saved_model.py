@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tfseq import models
 from tfseq.errors import UserError
@@ -25,9 +24,21 @@ def export(folder, name, half_width=None, within=None):
 def test_compiled_labels_are_those_of_predict_for_any_number_of_records(name, tmp_path):
     model = export(tmp_path, name)
     predict = model.compiled()
-    for records in (0, 1, 16, 17, 37):  # 16 are labelled at a time
-        expected = model.predict(WAVEFORMS[:records])
-        np.testing.assert_allclose(predict(WAVEFORMS[:records]), expected, rtol=0, atol=1e-6)
+    many = np.tile(WAVEFORMS, (5, 1, 1))
+    for records in (0, 1, 3, 37, 130):  # up to 128 are labelled at a time
+        expected = model.predict(many[:records])
+        np.testing.assert_allclose(predict(many[:records]), expected, rtol=0, atol=1e-6)
+
+
+def test_all_that_a_model_may_begin_with_is_compiled(tmp_path):
+    scaling = np.arange(1, 5, dtype=np.float32), np.arange(2, 6, dtype=np.float32)
+    settings = {"views": ("rectified", "log_gain"), "classifier": True}
+    model = models.build("cnn", waveform_shape=(4, 400), scaling=scaling, **settings)
+    signatures.save(model, tmp_path)
+    exported = SavedModel(tmp_path)
+    np.testing.assert_allclose(
+        exported.compiled()(WAVEFORMS), exported.predict(WAVEFORMS), rtol=0, atol=1e-5
+    )
 
 
 def test_a_model_with_intervals_answers_its_label(tmp_path):
@@ -54,7 +65,9 @@ def test_what_the_schema_does_not_expect_is_labelled_as_predict_does(tmp_path):
     model = export(tmp_path, "cnn", within=(-9.0, 9.0))
     waveforms = WAVEFORMS.copy()
     waveforms[20] *= 100
-    np.testing.assert_array_equal(model.compiled()(waveforms), model.predict(waveforms))
+    np.testing.assert_allclose(
+        model.compiled()(waveforms), model.predict(waveforms), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_many_records_are_labelled_by_what_is_compiled(tmp_path):
@@ -65,12 +78,20 @@ def test_many_records_are_labelled_by_what_is_compiled(tmp_path):
     np.testing.assert_allclose(many(WAVEFORMS), model.predict(WAVEFORMS), rtol=0, atol=1e-6)
 
 
-def test_an_export_without_the_signature_is_refused_and_labels_many_as_it_is(tmp_path):
-    module = tf.Module()
-    waveform = tf.TensorSpec((None, 4, 40), tf.float32, name="waveform")
-    serve = tf.function(lambda waveform: {"label": waveform[:, 0]}, input_signature=[waveform])
-    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": serve})
+def test_an_export_without_its_layers_is_refused_and_labels_many_as_it_is(tmp_path):
+    export(tmp_path, "cnn")
+    (tmp_path / signatures.ARCHITECTURE).unlink()
     model = SavedModel(tmp_path)
-    with pytest.raises(UserError, match="no signature validate"):
+    with pytest.raises(UserError, match="to compile; export the model again"):
         model.compiled()
     assert model.labeller(10**6) == model.predict
+
+
+@pytest.mark.parametrize("damage", ["{}", "[]", '{"class_name": "Functional"}', "another model"])
+def test_layers_that_are_not_those_of_the_export_are_refused(damage, tmp_path):
+    model = export(tmp_path, "cnn")
+    if damage == "another model":
+        damage = models.build("conv_ae", waveform_shape=(4, 400)).to_json()
+    (tmp_path / signatures.ARCHITECTURE).write_text(damage)
+    with pytest.raises(UserError, match="does not fit the model beside it"):
+        model.compiled()

@@ -1,4 +1,4 @@
-"""Loads a .keras file without running what it holds.
+"""Loads what Keras has written without running what it holds.
 
 A .keras file is a zip archive of a description of the layers and their weights. Keras's safe mode
 refuses the layers that carry Python code (`Lambda`).
@@ -7,7 +7,9 @@ refuses the layers that carry Python code (`Lambda`).
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -32,6 +34,24 @@ def load(path: Path, *, compile: bool = True) -> keras.Model:
     """
     require_uncompressed(path)
     return keras.models.load_model(path, compile=compile, safe_mode=True)
+
+
+def from_architecture(architecture: dict[str, Any], variables: Sequence[Any]) -> keras.Model:
+    """Returns the model that `keras.Model.to_json` described, with the values of other variables.
+
+    Args:
+        architecture: What the JSON holds.
+        variables: At least those of the model, in its order.
+
+    Raises:
+        DAMAGE: If it is damaged, holds Python code, or the variables are not those of the model.
+    """
+    model = keras.saving.deserialize_keras_object(architecture, safe_mode=True)
+    if len(variables) < len(model.variables):
+        raise ValueError(f"{len(variables)} variables for a model of {len(model.variables)}")
+    for variable, value in zip(model.variables, variables, strict=False):
+        variable.assign(value)
+    return model
 
 
 def require_uncompressed(path: Path) -> None:

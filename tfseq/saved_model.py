@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +12,10 @@ import tensorflow as tf
 from tfseq import json_file
 from tfseq.errors import UserError
 
-_AT_A_TIME = 16
+if TYPE_CHECKING:
+    import keras
+
+_AT_A_TIME = 128
 _FEW_WEIGHTS = 10**7
 _WORTH_COMPILING = 10_000  # records
 
@@ -46,10 +49,7 @@ class SavedModel:
                 "serving_default(waveform) -> label that this TensorFlow can load"
             ) from error
         self.waveform_shape: tuple[int, int] = tuple(waveform.shape[1:])
-        # XLA knows no assertions: what `predict` refuses, this signature marks.
-        self._validate = self._loaded.signatures.get("validate")
-        weights = sum(int(np.prod(each.shape)) for each in self._serve.variables)
-        self._has_few_weights = weights <= _FEW_WEIGHTS
+        self._folder = folder
         self.has_intervals = "interval" in self._serve.structured_outputs
         config = folder / "config.json"
         self.config: dict[str, Any] = json_file.read(config) if config.is_file() else {}
@@ -80,40 +80,59 @@ class SavedModel:
 
         Both give the same labels to 1e-6 or so.
         """
-        worth = records >= _WORTH_COMPILING and self._has_few_weights
-        return self.compiled() if worth and self._validate is not None else self.predict
+        weights = sum(int(np.prod(each.shape)) for each in self._serve.variables)
+        worth = records >= _WORTH_COMPILING and weights <= _FEW_WEIGHTS
+        return self.compiled() if worth and self._architecture().is_file() else self.predict
 
     def compiled(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Returns `predict` compiled by XLA with the weights as constants.
+        """Returns `predict` compiled by XLA: for a loop that waits for each record, and for many.
 
-        For a loop that waits for each record, and for many records. Up to 16 records are a call of
-        XLA, and more are several: between the layers of so few, nothing leaves the processor's
-        caches. The first call with one of those numbers of records compiles, which takes seconds.
+        More than 128 records are several calls of XLA. Fewer are filled up to 1, 2, 4, ... 64 or
+        128: the first call with each of these compiles, which takes seconds.
 
         Raises:
-            UserError: If the model has no signature `validate`, which tfseq's exports have.
+            UserError: If the model's layers are not beside it, as tfseq's exports have them.
         """
-        if self._validate is None:
-            raise UserError("--saved_model: the model has no signature validate to compile")
-        compiled = _compile(self._validate)
+        answer = _compile(self._network())
 
         def predict(waveform: np.ndarray) -> np.ndarray:
             records = len(waveform)
-            # Weights that no cache holds are read once for all records.
-            size = min(records, _AT_A_TIME) if self._has_few_weights else records
-            answer = compiled(size)
-            labels = np.empty((records, self.waveform_shape[1]), np.float32)
-            for start in range(0, records, size or 1):
+            if not records:
+                return self.predict(waveform)
+            size = min(1 << (records - 1).bit_length(), _AT_A_TIME)
+            filled = waveform
+            if records < size:
+                filled = np.zeros((size, *waveform.shape[1:]), waveform.dtype)
+                filled[:records] = waveform
+            labels = np.empty((len(filled), self.waveform_shape[1]), np.float32)
+            for start in range(0, records, size):
                 # The last overlap those before: another number of records would be compiled.
-                first = min(start, records - size)
-                label, valid = answer(tf.constant(waveform[first : first + size]))
-                if not np.all(valid):
-                    # Says why, or labels what is finite but beyond the schema's range.
-                    return self.predict(waveform)
+                first = min(start, len(filled) - size)
+                label, finite = answer(tf.constant(filled[first : first + size]))
+                if not finite:
+                    return self.predict(waveform)  # it says why
                 labels[first : first + size] = label
-            return labels
+            return labels[:records]
 
         return predict
+
+    def _architecture(self) -> Path:
+        from tfseq.serving import signatures
+
+        return self._folder / signatures.ARCHITECTURE
+
+    def _network(self) -> "keras.Model":
+        """Returns the Keras model that was exported."""
+        from tfseq import keras_file
+
+        path = self._architecture()
+        if not path.is_file():
+            raise UserError(f"--saved_model: there is no {path} to compile; export the model again")
+        architecture, variables = json_file.read(path), self._loaded.variables_served
+        try:
+            return keras_file.from_architecture(architecture, variables)
+        except keras_file.DAMAGE as error:
+            raise UserError(f"--saved_model: {path} does not fit the model beside it") from error
 
     def _outputs(self, waveform: np.ndarray) -> dict[str, tf.Tensor]:
         try:
@@ -123,27 +142,25 @@ class SavedModel:
             raise UserError(refusal[1] if refusal else error.message) from error
 
 
-def _compile(validate: Callable) -> Callable[[int], Callable]:
-    """Returns what gives, for a number of records, a compiled function to (label, valid)."""
-    # Not public, but what TensorFlow's own converters freeze a graph with.
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+def _compile(network: "keras.Model") -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Returns what gives labels, and whether waveforms and labels are all finite."""
+    from tfseq.models import lowering
 
-    # Left as it is, control flow on the number of records falls away in compiling.
-    frozen = convert_variables_to_constants_v2(validate, lower_control_flow=False)
-    names = sorted(validate.structured_outputs)
+    on_gpu = tf.config.list_logical_devices("GPU")
+    infer = lowering.inference(network) if on_gpu else lowering.compiled_inference(network)
 
     @tf.function(jit_compile=True, autograph=False)
     def answer(waveform: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        outputs = dict(zip(names, frozen(waveform), strict=True))
-        return outputs["label"], outputs["valid"]
+        label = infer(waveform)
+        finite = [tf.reduce_all(tf.math.is_finite(each)) for each in (waveform, label)]
+        return label, finite[0] & finite[1]
 
     @functools.cache
-    def compiled(records: int) -> Callable:
-        # Called for one shape: to look the shape up takes as long as one record of cnn.
-        _, *shape = frozen.inputs[0].shape
-        return answer.get_concrete_function(tf.TensorSpec((records, *shape), tf.float32))
+    def compiled(shape: tuple[int, ...]) -> Callable:
+        # To look the shape up takes TensorFlow as long as one record of cnn.
+        return answer.get_concrete_function(tf.TensorSpec(shape, tf.float32))
 
-    return compiled
+    return lambda waveform: compiled(tuple(waveform.shape))(waveform)
 
 
 def _hint(folder: Path) -> str:

@@ -108,17 +108,48 @@ def branched():
     return keras.Model(inputs, layers.Add()([x, layers.BatchNormalization()(x), inputs]))
 
 
-@pytest.mark.parametrize("kind", [*MODELS, "branches"])
-@pytest.mark.parametrize("training", [False, True])
-def test_any_model_of_convolutions_gives_the_same(kind, training):
+@pytest.fixture(params=[*MODELS, "branches"])
+def model_and_input(request):
     keras.utils.set_random_seed(3)
-    model = branched() if kind == "branches" else MODELS[kind]()
+    model = branched() if request.param == "branches" else MODELS[request.param]()
     for weight in model.weights:  # zeros and ones would hide mistakes
         weight.assign(np.random.default_rng(weight.shape[-1]).uniform(0.5, 1.5, weight.shape))
     x = np.random.default_rng(4).normal(size=(3, *model.input.shape[1:])).astype(np.float32)
+    return model, x
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_any_model_of_convolutions_gives_the_same(model_and_input, training):
+    model, x = model_and_input
     expected = model(x, training=training)
     found = lowering.Lowered(model)(x, training=training)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_any_model_of_convolutions_infers_the_same_in_strips(model_and_input):
+    model, x = model_and_input
+    found = lowering.Compiled(model)(x)
+    np.testing.assert_allclose(found, model(x, training=False), rtol=1e-4, atol=1e-4)
+
+
+def test_many_layers_use_up_the_margin_of_the_strips():
+    convolutions = [layers.Conv2D(2, 3, padding="same") for _ in range(15)]
+    model = image_model((2, 40, 1), *convolutions)
+    x = np.random.default_rng(6).normal(size=(2, 2, 40, 1)).astype(np.float32)
+    np.testing.assert_allclose(lowering.Compiled(model)(x), model(x), rtol=1e-4, atol=1e-4)
+
+
+def test_what_overflows_beside_an_image_stays_there():
+    model = image_model(
+        (1, 20, 1),
+        layers.Conv2D(1, (1, 3), padding="same"),
+        layers.Conv2D(1, (1, 3), padding="same"),
+    )
+    for layer in model.layers[1:]:
+        layer.set_weights([np.array([3e38, 0, 0]).reshape(1, 3, 1, 1), np.zeros(1)])
+    x = np.zeros((1, 1, 20, 1), np.float32)
+    x[..., -1, :] = 10  # only what lies after the image reads it
+    np.testing.assert_array_equal(lowering.Compiled(model)(x), 0)
 
 
 def test_scales_below_zero_pool_what_becomes_largest():
@@ -134,6 +165,8 @@ def test_scales_below_zero_pool_what_becomes_largest():
         expected = model(x, training=training)
         found = lowering.Lowered(model)(x, training=training)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    found = lowering.Compiled(model)(x)
+    np.testing.assert_allclose(found, model(x, training=False), rtol=1e-4, atol=1e-5)
 
 
 def test_dropout_drops_whole_channels_in_training_alone():

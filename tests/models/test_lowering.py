@@ -41,6 +41,12 @@ def test_inference_gives_the_output_of_pytorch(name, compiled, golden, golden_mo
     np.testing.assert_allclose(found, arrays["output"], rtol=0, atol=1e-5)
 
 
+def test_compiled_inference_gives_the_output_of_pytorch(name, compiled, golden, golden_model):
+    arrays = golden(name)
+    infer = tf.function(lowering.Compiled(golden_model(name)), jit_compile=compiled)
+    np.testing.assert_allclose(infer(arrays["x"]), arrays["output"], rtol=0, atol=1e-5)
+
+
 def test_five_training_steps_have_the_losses_of_pytorch(name, compiled, golden, golden_model):
     arrays = golden(name)
     model = lowering.Lowered(golden_model(name))

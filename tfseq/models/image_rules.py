@@ -1,4 +1,4 @@
-"""How layers of two dimensions are computed in blocks of time.
+"""How layers of two dimensions are computed in another layout.
 
 A rule takes the place of a layer and its input, an `Image` or a plain tensor, and returns an
 `Image`, or None where the layer has to be called as it is.
@@ -10,8 +10,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from tfseq.models import blocks
-from tfseq.models.layer_graph import LayerGraph, Place
+from tfseq.models.image import Convolution, Image
+from tfseq.models.layer_graph import Place
 
 ELEMENTWISE = tuple(
     getattr(keras.activations, name)
@@ -42,18 +42,19 @@ def has_all_weights(layer: layers.BatchNormalization) -> bool:
 
 
 def _convolution(
-    layer: layers.Layer, offset: tuple[int, int], last: layers.Layer | None = None
-) -> blocks.Convolution | None:
-    """Returns a layer's convolution, unless blocks cannot do it.
+    place: Place, layer: layers.Layer, offset: tuple[int, int], last: layers.Layer | None = None
+) -> Convolution | None:
+    """Returns a layer's convolution, unless the layout cannot do it.
 
     Args:
+        place: A place in the model of the layer, and its layout.
         layer: A `Conv2D` or `Conv2DTranspose`.
         offset: Rows and steps that are padded before it or, transposed, cropped behind it.
         last: The layer whose output it has to give, if not `layer`.
     """
     if not is_simple(layer):
         return None
-    convolution = blocks.Convolution(
+    convolution = Convolution(
         kernel=ops.convert_to_tensor(layer.kernel),
         bias=ops.convert_to_tensor(layer.bias),
         strides=layer.strides,
@@ -61,90 +62,90 @@ def _convolution(
         offset=offset,
         shape=(last or layer).output.shape[1:],
     )
-    return convolution if convolution.fits() else None
+    return convolution if place.layout.can_convolve(convolution) else None
 
 
-def _padded(graph: LayerGraph, layer: layers.Layer | None) -> blocks.Convolution | None:
+def _padded(place: Place, layer: layers.Layer | None) -> Convolution | None:
     """Returns a convolution together with the zero padding before it."""
     if type(layer) is not layers.Conv2D or layer.padding != "valid":
         return None
-    before = graph.previous(layer)
-    if type(before) is not layers.ZeroPadding2D or graph.next(before) is not layer:
+    before = place.graph.previous(layer)
+    if type(before) is not layers.ZeroPadding2D or place.graph.next(before) is not layer:
         return None
-    return _convolution(layer, tuple(sides[0] for sides in before.padding))
+    return _convolution(place, layer, tuple(sides[0] for sides in before.padding))
 
 
-def _conv2d(place: Place, value: Any) -> blocks.Image | None:
+def _conv2d(place: Place, value: Any) -> Image | None:
     layer = place.layer
-    convolution = _padded(place.graph, layer)
+    convolution = _padded(place, layer)
     if layer.padding == "valid":
-        convolution = convolution or _convolution(layer, (0, 0))
+        convolution = convolution or _convolution(place, layer, (0, 0))
     elif layer.strides == (1, 1) and all(size % 2 for size in layer.kernel_size):
-        convolution = _convolution(layer, tuple(size // 2 for size in layer.kernel_size))
+        convolution = _convolution(place, layer, tuple(size // 2 for size in layer.kernel_size))
     if convolution is None:
         return None
     following = place.graph.next(layer)
     while isinstance(following, _KEEP_SHAPE):
         following = place.graph.next(following)
-    return convolution(_image(value), windows=_is_2x2(following))
+    return _image(place, value).convolve(convolution, pooled=_is_2x2(following))
 
 
 def _zero_padding2d(place: Place, value: Any) -> Any:
-    return value if _padded(place.graph, place.graph.next(place.layer)) else None
+    return value if _padded(place, place.graph.next(place.layer)) else None
 
 
-def _conv2d_transpose(place: Place, value: Any) -> blocks.Image | None:
+def _conv2d_transpose(place: Place, value: Any) -> Image | None:
     layer, following = place.layer, place.graph.next(place.layer)
     if layer.padding != "valid" or layer.output_padding is not None:
         return None
     if isinstance(following, layers.Cropping2D):
         offset = tuple(sides[0] for sides in following.cropping)
-        convolution = _convolution(layer, offset, last=following)
+        convolution = _convolution(place, layer, offset, last=following)
     else:
-        convolution = _convolution(layer, (0, 0))
-    return None if convolution is None else convolution(_image(value))
+        convolution = _convolution(place, layer, (0, 0))
+    if convolution is None:
+        return None
+    return _image(place, value).convolve(convolution, pooled=False)
 
 
-def _image(value: Any) -> blocks.Image:
-    return value if isinstance(value, blocks.Image) else blocks.from_plain(value)
+def _image(place: Place, value: Any) -> Image:
+    return value if isinstance(value, Image) else place.layout.from_plain(value)
 
 
 def _is_2x2(layer: layers.Layer | None) -> bool:
     return type(layer) is layers.MaxPooling2D and layer.pool_size == layer.strides == (2, 2)
 
 
-def _cropping_or_pooling(place: Place, value: Any) -> blocks.Image | None:
-    if not isinstance(value, blocks.Image):
+def _cropping_or_pooling(place: Place, value: Any) -> Image | None:
+    if not isinstance(value, Image):
         return None
     if value.shape == place.layer.output.shape[1:]:
         return value  # the layer before has done it
-    if value.windows and value.exact and _is_2x2(place.layer):
-        return blocks.max_pool(value)
-    return None
+    return value.max_pool() if _is_2x2(place.layer) else None
 
 
-def _activation(place: Place, value: Any) -> blocks.Image | None:
+def _activation(place: Place, value: Any) -> Image | None:
     layer = place.layer
     known = isinstance(layer, layers.LeakyReLU) or layer.activation in ELEMENTWISE
-    if not known or not isinstance(value, blocks.Image):
+    if not known or not isinstance(value, Image):
         return None
-    return value.replace(layer(value.rows))
+    return value.map(layer)
 
 
-def _dropout2d(place: Place, value: Any) -> blocks.Image | None:
-    if not isinstance(value, blocks.Image):
+def _dropout2d(place: Place, value: Any) -> Image | None:
+    if not isinstance(value, Image):
         return None
-    return blocks.drop_channels(place.layer, value, training=place.training)
+    return value.drop_channels(place.layer, training=place.training)
 
 
-def _batch_normalization(place: Place, value: Any) -> blocks.Image | None:
-    if not isinstance(value, blocks.Image) or not value.exact or not has_all_weights(place.layer):
+def _batch_normalization(place: Place, value: Any) -> Image | None:
+    if not isinstance(value, Image) or not has_all_weights(place.layer):
         return None
-    pool = value.windows and _is_2x2(place.graph.next(place.layer))
-    return blocks.normalize(place.layer, value, training=place.training, pool=pool)
+    pooled = _is_2x2(place.graph.next(place.layer))
+    return value.normalize(place.layer, training=place.training, pooled=pooled)
 
 
-RULES: dict[type, Callable[..., blocks.Image | None]] = {
+RULES: dict[type, Callable[..., Image | None]] = {
     layers.Activation: _activation,
     layers.LeakyReLU: _activation,
     layers.BatchNormalization: _batch_normalization,

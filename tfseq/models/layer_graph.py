@@ -5,6 +5,8 @@ import dataclasses
 import keras
 from keras import layers
 
+from tfseq.models.image import Layout
+
 
 class LayerGraph:
     """Who takes whose output.
@@ -38,11 +40,13 @@ class Place:
         graph: The others.
         layer: The layer.
         training: Whether the model is being trained.
+        layout: How images are laid out.
     """
 
     graph: LayerGraph
     layer: layers.Layer
     training: bool
+    layout: Layout
 
 
 def inputs(layer: layers.Layer) -> list[keras.KerasTensor]:

@@ -26,6 +26,9 @@ import tensorflow as tf
 from tfseq import schema
 from tfseq.models import lowering
 
+ARCHITECTURE = "assets.extra/architecture.json"
+"""The file of an export that holds the model's layers, as Keras writes them."""
+
 Range = tuple[float, float]
 _Outputs = dict[str, tf.Tensor]
 _Network = Callable[[tf.Tensor], _Outputs]
@@ -54,7 +57,7 @@ def save(
     half_width: keras.Model | None = None,
     within: Range | None = None,
 ) -> None:
-    """Writes a model as a SavedModel, each weight once.
+    """Writes a model as a SavedModel, each weight once, and beside it what its layers are.
 
     Args:
         model: Maps `waveform` (batch, channels, steps) to labels (batch, steps).
@@ -70,6 +73,9 @@ def save(
     network = _network(model, half_width, shape[1])
     served = _signatures(network, shape, within or waveform_range())
     tf.saved_model.save(module, str(folder), signatures=served)
+    architecture = folder / ARCHITECTURE
+    architecture.parent.mkdir(exist_ok=True)
+    architecture.write_text(model.to_json(), encoding="utf-8")
 
 
 def _signatures(network: _Network, shape: tuple[int, int], within: Range) -> dict[str, Callable]:
