@@ -99,6 +99,7 @@ def assert_complete(version):
         "fingerprint.pb",
         "variables/variables.index",
         "variables/variables.data-00000-of-00001",
+        "assets.extra/architecture.json",
         "assets.extra/tf_serving_warmup_requests",
         "README.md",
         "config.json",

@@ -78,7 +78,7 @@ class SavedModel:
     def labeller(self, records: int) -> Callable[[np.ndarray], np.ndarray]:
         """Returns what labels so many records, some at a time, soonest: `predict` or `compiled()`.
 
-        Both give the same labels to 1e-6 or so.
+        Both give the same labels to 1e-5 or so.
         """
         weights = sum(int(np.prod(each.shape)) for each in self._serve.variables)
         worth = records >= _WORTH_COMPILING and weights <= _FEW_WEIGHTS
