@@ -61,6 +61,15 @@ def test_what_predict_refuses_is_refused_in_its_words(tmp_path):
     assert str(compiled_refusal.value) == str(refusal.value)
 
 
+def test_another_shape_is_refused_in_the_words_of_predict(tmp_path):
+    model = export(tmp_path, "cnn")
+    with pytest.raises(UserError) as refusal:
+        model.predict(WAVEFORMS[:, :3])
+    with pytest.raises(UserError) as compiled_refusal:
+        model.compiled()(WAVEFORMS[:, :3])
+    assert str(compiled_refusal.value) == str(refusal.value)
+
+
 def test_what_the_schema_does_not_expect_is_labelled_as_predict_does(tmp_path):
     model = export(tmp_path, "cnn", within=(-9.0, 9.0))
     waveforms = WAVEFORMS.copy()

@@ -97,8 +97,8 @@ class SavedModel:
 
         def predict(waveform: np.ndarray) -> np.ndarray:
             records = len(waveform)
-            if not records:
-                return self.predict(waveform)
+            if not records or waveform.shape[1:] != self.waveform_shape:
+                return self.predict(waveform)  # it has an answer, or says what it expects
             size = min(1 << (records - 1).bit_length(), _AT_A_TIME)
             filled = waveform
             if records < size:

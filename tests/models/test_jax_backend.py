@@ -27,7 +27,7 @@ for name in sys.argv[2:]:
     lowered = lowering.Lowered(model)
     output = keras.ops.convert_to_numpy(lowered(arrays["x"], training=False))
     errors[f"{name} lowered"] = float(np.abs(output - arrays["output"]).max())
-    output = keras.ops.convert_to_numpy(lowering.Compiled(model)(arrays["x"]))
+    output = keras.ops.convert_to_numpy(lowering.XlaInference(model)(arrays["x"]))
     errors[f"{name} in strips"] = float(np.abs(output - arrays["output"]).max())
     if name in ("cnn", "resnet"):
         lowered.compile("sgd", "mse")

@@ -128,7 +128,7 @@ def test_any_model_of_convolutions_gives_the_same(model_and_input, training):
 
 def test_any_model_of_convolutions_infers_the_same_in_strips(model_and_input):
     model, x = model_and_input
-    found = lowering.Compiled(model)(x)
+    found = lowering.XlaInference(model)(x)
     np.testing.assert_allclose(found, model(x, training=False), rtol=1e-4, atol=1e-4)
 
 
@@ -136,7 +136,7 @@ def test_many_layers_use_up_the_margin_of_the_strips():
     convolutions = [layers.Conv2D(2, 3, padding="same") for _ in range(15)]
     model = image_model((2, 40, 1), *convolutions)
     x = np.random.default_rng(6).normal(size=(2, 2, 40, 1)).astype(np.float32)
-    np.testing.assert_allclose(lowering.Compiled(model)(x), model(x), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(lowering.XlaInference(model)(x), model(x), rtol=1e-4, atol=1e-4)
 
 
 def test_what_overflows_beside_an_image_stays_there():
@@ -149,7 +149,7 @@ def test_what_overflows_beside_an_image_stays_there():
         layer.set_weights([np.array([3e38, 0, 0]).reshape(1, 3, 1, 1), np.zeros(1)])
     x = np.zeros((1, 1, 20, 1), np.float32)
     x[..., -1, :] = 10  # only what lies after the image reads it
-    np.testing.assert_array_equal(lowering.Compiled(model)(x), 0)
+    np.testing.assert_array_equal(lowering.XlaInference(model)(x), 0)
 
 
 def test_scales_below_zero_pool_what_becomes_largest():
@@ -165,7 +165,7 @@ def test_scales_below_zero_pool_what_becomes_largest():
         expected = model(x, training=training)
         found = lowering.Lowered(model)(x, training=training)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    found = lowering.Compiled(model)(x)
+    found = lowering.XlaInference(model)(x)
     np.testing.assert_allclose(found, model(x, training=False), rtol=1e-4, atol=1e-5)
 
 

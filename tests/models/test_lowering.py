@@ -45,12 +45,12 @@ def test_inference_gives_the_output_of_pytorch(name, compiled, golden, golden_mo
 
 def test_compiled_inference_gives_the_output_of_pytorch(name, compiled, golden, golden_model):
     arrays = golden(name)
-    infer = tf.function(lowering.Compiled(golden_model(name)), jit_compile=compiled)
+    infer = tf.function(lowering.XlaInference(golden_model(name)), jit_compile=compiled)
     np.testing.assert_allclose(infer(arrays["x"]), arrays["output"], rtol=0, atol=1e-5)
 
 
 def test_xla_computes_each_strip_once():
-    infer = tf.function(lowering.Compiled(models.build("cnn")), jit_compile=True)
+    infer = tf.function(lowering.XlaInference(models.build("cnn")), jit_compile=True)
     program = infer.experimental_get_compiler_ir(tf.zeros((2, 4, 4000)))(stage="optimized_hlo")
     # Of the input, the two rows behind the first pooling, that behind the second, the output.
     assert len(re.findall(r"= f32\[2,\d+,\d+\]\S* divide\(", program)) == 1 + 2 + 1 + 1

@@ -6,7 +6,7 @@ in blocks (`tfseq.models.blocks`, two dimensions) or lines (`tfseq.models.lines`
 any other layer is called as it is. It is meant for `jit_compile=True`: without XLA, whole arrays
 pass through memory between the small steps, and a training step takes as long as Keras's own.
 
-`Compiled(model)` does the same for inference, and under XLA alone: in strips
+`XlaInference(model)` does the same for inference, and under XLA alone: in strips
 (`tfseq.models.strips`) instead of blocks.
 """
 
@@ -18,10 +18,9 @@ import keras
 from keras import layers
 
 from tfseq.models import blocks, image_rules, line_rules, lines, strips
-from tfseq.models.image import Image, Layout
+from tfseq.models.image import Image, Layout, Tensor
 from tfseq.models.layer_graph import LayerGraph, Place, inputs
 
-Tensor = Any
 _CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv2DTranspose)
 
 
@@ -44,7 +43,7 @@ def inference(model: keras.Model) -> keras.Model:
 
 def compiled_inference(model: keras.Model) -> Callable[[Tensor], Tensor]:
     """Returns what XLA makes the fastest inference of, on a processor."""
-    return Compiled(model) if pays(model) else functools.partial(model, training=False)
+    return XlaInference(model) if pays(model) else functools.partial(model, training=False)
 
 
 class Lowered(keras.Model):
@@ -79,14 +78,14 @@ class Lowered(keras.Model):
             self.jit_compile = compiled
 
 
-class Compiled:
+class XlaInference:
     """The output of a model as XLA computes it fastest on a processor.
 
     Args:
         model: As for `Lowered`.
 
     Example:
-        >>> infer = tf.function(Compiled(model), jit_compile=True)
+        >>> infer = tf.function(XlaInference(model), jit_compile=True)
         >>> infer(waveforms)
     """
 

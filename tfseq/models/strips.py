@@ -140,15 +140,13 @@ class Strips(Image):
         source = self._in_two_phases() if self.phases % 2 else self
         height, width, channels = self.shape
         shape = (height // 2, width // 2, channels)
+        length = -(-shape[1] // (source.phases // 2)) + 2 * source.margin
         rows = []
         for row in range(shape[0]):
             pair = source.rows[2 * row : 2 * row + 2]
             windows = zip(*(strips[place::2] for strips in pair for place in (0, 1)), strict=True)
-            rows.append(tuple(_largest(window) for window in windows))
-        pooled = dataclasses.replace(source, rows=tuple(rows), shape=shape, held=False)
-        length = pooled.steps + 2 * pooled.margin
-        rows = tuple(tuple(strip[:, :, :length] for strip in row) for row in rows)
-        return dataclasses.replace(pooled, rows=rows)
+            rows.append(tuple(_largest(window)[:, :, :length] for window in windows))
+        return dataclasses.replace(source, rows=tuple(rows), shape=shape, held=False)
 
     def _in_two_phases(self) -> Self:
         """Returns the same with twice as many phases, as views of every second step."""
