@@ -81,10 +81,12 @@ def epochs(model: str, data_dir: str | None, turns: int) -> dict[str, Any]:
     try:
         steps.wait()
         for _ in range(turns):
-            bare = statistics.median(steps.run(20)) / 1000
+            bare = statistics.median(steps.run(20)) / 1000 * _RECORDS / _BATCH_SIZE
             run = _train(model, data_dir, "--epochs=4", *flags)
-            found["bare_seconds"].append(bare * _RECORDS / _BATCH_SIZE)
-            found["seconds"].append([float(s) for s in re.findall(r"\((\S+) s\)", run.printed)])
+            seconds = [float(s) for s in re.findall(r"\((\S+) s\)", run.printed)]
+            print(f"  {model}: bare steps {bare:.2f} s, epochs {seconds} s", flush=True)
+            found["bare_seconds"].append(bare)
+            found["seconds"].append(seconds)
     finally:
         steps.stop()
     return found

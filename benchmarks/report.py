@@ -137,8 +137,9 @@ def _inference(section: dict[str, Any]) -> str:
     measured = set().union(*(found["times"] for found in section.values()))
     sides = [side for side in _COLUMNS if side in measured]
     rows = []
-    for what, found in section.items():
-        times = found["times"]
+    models = [what.split(",")[0] for what in section]
+    for what in sorted(section, key=lambda each: models.index(each.split(",")[0])):
+        times = section[what]["times"]
         rivals = [name for name in times if name.startswith("PyTorch")]
         best = min(rivals, key=lambda name: times[name]["milliseconds"])
         rows.append(

@@ -7,12 +7,13 @@
 
 All of it takes half an hour or more on 2 cores. The memory of the full MLP, 4 GB for each of its
 six contenders at once, has to be there. --backend=jax measures the models on Keras's JAX backend
-beside PyTorch, on a GPU if there is one, and needs no TensorFlow. docs/performance.md is rewritten
-from all results.
+beside PyTorch, on a GPU if there is one, and needs no TensorFlow. Each result is written as soon
+as it is there, and docs/performance.md from all results at the end.
 """
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from absl import flags
 
 from benchmarks.contenders import BACKENDS
 from tfseq import cli
+
+Measured = Iterator[dict[str, Any]]  # of a section's results, each as soon as it is there
 
 FLAGS = flags.FLAGS
 SECTIONS = ("training", "inference", "scaling", "reading", "epochs", "memory")
@@ -59,43 +62,38 @@ def main() -> None:
     results = json.loads(path.read_text()) if path.is_file() else {}
     results["machine"] = described
     for section in FLAGS.sections:
-        results.setdefault(section, {}).update(_MEASURES[section](described))
-        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        print(f"{section}: {path}", flush=True)
+        print(f"{section}:", flush=True)
+        for found in _MEASURES[section](described):
+            results.setdefault(section, {}).update(found)
+            path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(f"written: {path}", flush=True)
     if path.parent == _RESULTS:
         report.write()
 
 
-def _training(described: dict[str, Any]) -> dict[str, Any]:
+def _training(described: dict[str, Any]) -> Measured:
     from benchmarks import machine
     from tfseq import models
 
-    found = {}
-    for model, times in _compared("training", FLAGS.batch_size, FLAGS.steps).items():
+    for model, times in _compared("training", FLAGS.batch_size, FLAGS.steps):
         floor = machine.floor(models.build(model), FLAGS.batch_size, described)
-        found[model] = {"batch_size": FLAGS.batch_size, "times": times, "floor": floor}
-        _print(f"training step, {model}", times)
-    return found
+        yield {model: {"batch_size": FLAGS.batch_size, "times": times, "floor": floor}}
 
 
-def _inference(described: dict[str, Any]) -> dict[str, Any]:
+def _inference(described: dict[str, Any]) -> Measured:
     del described
-    found = {}
     for batch_size in dict.fromkeys((FLAGS.batch_size, 1)):
         steps = FLAGS.steps * (1 if batch_size > 1 else 20)
-        for model, times in _compared("inference", batch_size, steps).items():
-            found[f"{model}, batch {batch_size}"] = {"times": times}
-            _print(f"inference, {model}, batch {batch_size}", times)
-    return dict(sorted(found.items(), key=lambda each: FLAGS.models.index(each[0].split(",")[0])))
+        for model, times in _compared("inference", batch_size, steps):
+            yield {f"{model}, batch {batch_size}": {"times": times}}
 
 
-def _compared(what: str, batch_size: int, steps: int) -> dict[str, dict[str, Any]]:
+def _compared(what: str, batch_size: int, steps: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Times all contenders of each model: those of all models at once where they start at once."""
     from benchmarks import contenders, turns
 
     backend = FLAGS.backend
     rounds = [FLAGS.models] if backend == "jax" else [[model] for model in FLAGS.models]
-    found: dict[str, dict[str, Any]] = {model: {} for model in FLAGS.models}
     for together in rounds:
         all_sides = {
             (model, side): (what, side, model, batch_size, backend)
@@ -103,48 +101,57 @@ def _compared(what: str, batch_size: int, steps: int) -> dict[str, dict[str, Any
             for side in contenders.sides(model, training=what == "training", backend=backend)
         }
         timed = turns.compare(all_sides, steps=steps, turns=FLAGS.turns, backend=backend)
-        for (model, side), times in timed.items():
-            found[model][side] = times
-    return found
+        for model in together:
+            times = {side: each for (of, side), each in timed.items() if of == model}
+            _print(f"{what}, {model}, batch {batch_size}", times)
+            yield model, times
 
 
-def _scaling(described: dict[str, Any]) -> dict[str, Any]:
+def _scaling(described: dict[str, Any]) -> Measured:
     del described
     from benchmarks import turns
 
-    found = {}
     for model in sorted({"cnn", "resnet", "conv_ae"} & set(FLAGS.models)):
         by_batch = {str(n): ("training", "tfseq", model, n) for n in _BATCH_SIZES}
         by_steps = {str(n): ("training", "tfseq", model, 16, "tensorflow", n) for n in _STEPS}
-        found[model] = {
+        times = {
             "batch_size": turns.compare(by_batch, steps=FLAGS.steps, turns=3),
             "steps": turns.compare(by_steps, steps=FLAGS.steps, turns=3),
         }
-    return found
+        for what, each in times.items():
+            _print(f"training, {model}, by {what}", each)
+        yield {model: times}
 
 
-def _reading(described: dict[str, Any]) -> dict[str, Any]:
+def _reading(described: dict[str, Any]) -> Measured:
     del described
     from benchmarks import pipeline
 
-    return {"records_per_second": pipeline.reading(FLAGS.data_dir)}
+    rates = pipeline.reading(FLAGS.data_dir)
+    for name, rate in rates.items():
+        print(f"  {name}: {rate:.0f} records/s", flush=True)
+    yield {"records_per_second": rates}
 
 
-def _epochs(described: dict[str, Any]) -> dict[str, Any]:
+def _epochs(described: dict[str, Any]) -> Measured:
     del described
     from benchmarks import pipeline
 
-    found: dict[str, Any] = {"first_step_seconds": pipeline.first_step(FLAGS.data_dir)}
+    seconds = pipeline.first_step(FLAGS.data_dir)
+    print(f"  first step after {seconds:.1f} s", flush=True)
+    yield {"first_step_seconds": seconds}
     for model in sorted({"cnn", "resnet", "conv_ae"} & set(FLAGS.models)):
-        found[model] = pipeline.epochs(model, FLAGS.data_dir, FLAGS.turns)
-    return found
+        yield {model: pipeline.epochs(model, FLAGS.data_dir, FLAGS.turns)}
 
 
-def _memory(described: dict[str, Any]) -> dict[str, Any]:
+def _memory(described: dict[str, Any]) -> Measured:
     del described
     from benchmarks import pipeline
 
-    return {model: pipeline.memory(model, FLAGS.data_dir) for model in FLAGS.models}
+    for model in FLAGS.models:
+        gigabytes = pipeline.memory(model, FLAGS.data_dir)
+        print(f"  {model}: {gigabytes:.1f} GB", flush=True)
+        yield {model: gigabytes}
 
 
 def _print(title: str, times: dict[str, dict[str, Any]]) -> None:

@@ -111,10 +111,12 @@ def compare(
             stack.callback(running[name].stop)
             if backend == "tensorflow":
                 running[name].wait()
+                _say_start(name, running[name])
         if backend == "jax":
-            running = {name: each for name, each in running.items() if _starts(each)}
+            running = {name: each for name, each in running.items() if _starts(name, each)}
         times: dict[str, list[list[float]]] = {name: [] for name in running}
-        for _ in range(turns):
+        for turn in range(turns):
+            print(f"  turn {turn + 1}/{turns}", flush=True)
             for name, contender in running.items():
                 time.sleep(0.05)  # threads of the last one fall asleep
                 times[name].append(contender.run(steps))
@@ -131,13 +133,19 @@ def compare(
         }
 
 
-def _starts(contender: Contender) -> bool:
+def _starts(name: Any, contender: Contender) -> bool:
     try:
         contender.wait()
     except RuntimeError as error:
         print(f"left out: {error}", flush=True)
         return False
+    _say_start(name, contender)
     return True
+
+
+def _say_start(name: Any, contender: Contender) -> None:
+    title = name if isinstance(name, str) else ", ".join(name)
+    print(f"  {title}: first step after {contender.start:.1f} s", flush=True)
 
 
 def _serve(what: str) -> None:

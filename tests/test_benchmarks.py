@@ -17,13 +17,15 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """The results file of a small run."""
+    """The results file of a small run, which says what it does."""
     folder = tmp_path_factory.mktemp("results")
     flags = ["--sections=training,inference", "--models=cnn", "--batch_size=1"]
     flags += ["--turns=1", "--steps=1", "--machine=Small Run", f"--results_dir={folder}"]
     command = [sys.executable, "-m", "benchmarks.run", *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    for said in ("cnn, tfseq: first step after", "turn 1/1", "training, cnn, batch 1\n"):
+        assert said in done.stdout
     return json.loads((folder / "small-run.json").read_text())
 
 
