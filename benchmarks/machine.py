@@ -47,8 +47,8 @@ def _processor() -> str:
 
 def fastest(function: Callable[[], Any]) -> float:
     """Returns the seconds that a function takes when nothing disturbs it."""
-    times = []
-    for _ in range(7):
+    times: list[float] = []  # of 7 calls, or 3 long ones
+    while len(times) < 3 or (len(times) < 7 and sum(times) < 3):
         start = time.perf_counter()
         function()
         times.append(time.perf_counter() - start)

@@ -19,8 +19,6 @@ the result is the same.
 
 import dataclasses
 import functools
-import itertools
-import math
 from collections.abc import Callable
 from typing import Self
 
@@ -29,12 +27,12 @@ import numpy as np
 from keras import ops
 
 from tfseq.models.image import Convolution, Image, Layout, Tensor
+from tfseq.models.shifted_sums import Rows, ShiftedSums, view
 
 # Steps; each convolution uses some up, and pads where none are left. The report's networks use 10.
 # With 12, the 1000 steps of the decoder would be 1024: channels whose distance is a power of two
 # share cache lines.
 _MARGIN = 11
-_SUMS = 3  # that a sum is split into, to be added at the same time: an addition takes 4 cycles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Strips(Image):
         held: Whether what lies beside the image is zero, and XLA will not compute it twice.
     """
 
-    rows: tuple[tuple[Tensor, ...], ...]
+    rows: Rows
     shape: tuple[int, int, int]
     margin: int
     one: Tensor
@@ -114,7 +112,10 @@ class Strips(Image):
         source = self.hold()
         if pooled and source.phases % 2:
             source = source._in_two_phases()
-        return _Sums(source, convolution).image()
+        sums = ShiftedSums(source.rows, source.steps, source.margin, convolution)
+        return dataclasses.replace(
+            source, rows=sums.rows(), shape=convolution.shape, margin=sums.margin, held=False
+        )
 
     def drop_channels(self, layer: keras.layers.SpatialDropout2D, *, training: bool) -> Self | None:
         """Returns the same: strips are for inference."""
@@ -155,9 +156,7 @@ class Strips(Image):
         first = self.margin - 2 * margin
         rows = tuple(
             tuple(
-                _view(strip, first + half, 2, steps + 2 * margin)
-                for half in (0, 1)
-                for strip in row
+                view(strip, first + half, 2, steps + 2 * margin) for half in (0, 1) for strip in row
             )
             for row in self.rows
         )
@@ -172,92 +171,6 @@ def layout(one: Tensor) -> Layout:
     """
     from_plain = functools.partial(Strips.from_plain, one=one)
     return Layout(from_plain=from_plain, can_convolve=lambda convolution: True)
-
-
-class _Sums:
-    """A convolution of an image in strips.
-
-    Args:
-        source: The image, held.
-        convolution: What to do.
-    """
-
-    def __init__(self, source: Strips, convolution: Convolution) -> None:
-        self._source, self._convolution = source, convolution
-        stride = convolution.strides[1]
-        if convolution.transposed:
-            self._phases, self._step = source.phases * stride, 1
-        else:
-            common = math.gcd(source.phases, stride)
-            self._phases, self._step = source.phases // common, stride // common
-        self._reached = convolution.reached(self._phases, axis=1)
-        self._steps = -(-convolution.shape[1] // self._phases)
-        self._margin = self._margin_left()
-        kernel = convolution.kernel
-        if convolution.transposed:
-            kernel = ops.swapaxes(kernel, 2, 3)
-        height, width, channels, filters = kernel.shape
-        weights = ops.unstack(ops.reshape(kernel, (-1, filters, 1)))
-        places = itertools.product(range(height), range(width), range(channels))
-        self._weights = dict(zip(places, weights, strict=True))
-        self._views: dict[tuple[int, int, int], list[Tensor]] = {}
-
-    def image(self) -> Strips:
-        """Returns the output."""
-        height = self._convolution.shape[0]
-        rows_reached = self._convolution.reached(height, axis=0)
-        rows = tuple(
-            tuple(self._strip(row, phase, rows_reached) for phase in range(self._phases))
-            for row in range(height)
-        )
-        shape, one = self._convolution.shape, self._source.one
-        return Strips(rows, shape, self._margin, one, held=False)
-
-    def _margin_left(self) -> int:
-        """Returns how many steps beside the output can be computed without padding the input."""
-        source = self._source
-        shifts = [place // source.phases for _, place, _ in self._reached]
-        before = source.margin + min(shifts)
-        last = source.steps + source.margin - 1 - max(shifts)
-        after = last - self._step * (self._steps - 1)
-        return max(0, min(before, after) // self._step)
-
-    def _strip(self, row: int, phase: int, rows_reached: list[tuple[int, int, int]]) -> Tensor:
-        """Returns a phase of a row of the output."""
-        rows = [(place, tap) for out, place, tap in rows_reached if out == row]
-        steps = [(place, tap) for out, place, tap in self._reached if out == phase]
-        terms = [
-            self._weights[row_tap, tap, channel] * strip
-            for (in_row, row_tap), (place, tap) in itertools.product(rows, steps)
-            if 0 <= in_row < len(self._source.rows)
-            for channel, strip in enumerate(self._channels(in_row, place))
-        ]
-        bias = ops.expand_dims(self._convolution.bias, 1)
-        if not terms:  # it lies in the padding alone
-            batch = ops.shape(self._source.rows[0][0])[0]
-            return ops.broadcast_to(
-                bias, (batch, self._convolution.shape[2], self._steps + 2 * self._margin)
-            )
-        return sum(sum(terms[start::_SUMS]) for start in range(min(_SUMS, len(terms)))) + bias
-
-    def _channels(self, row: int, place: int) -> list[Tensor]:
-        """Returns the channels of the input that begin at a place, each (batch, 1, steps)."""
-        shift, phase = divmod(place, self._source.phases)
-        if (row, phase, shift) not in self._views:
-            start = self._source.margin - self._step * self._margin + shift
-            strip = self._source.rows[row][phase]
-            view = _view(strip, start, self._step, self._steps + 2 * self._margin)
-            self._views[row, phase, shift] = ops.split(view, view.shape[1], axis=1)
-        return self._views[row, phase, shift]
-
-
-def _view(strip: Tensor, start: int, step: int, count: int) -> Tensor:
-    """Returns `count` steps of a strip from `start` on, with zeros where there are none."""
-    stop = start + step * (count - 1) + 1
-    before, after = max(0, -start), max(0, stop - strip.shape[2])
-    if before or after:
-        strip = ops.pad(strip, [[0, 0], [0, 0], [before, after]])
-    return strip[:, :, start + before : stop + before : step]
 
 
 def _largest(window: tuple[Tensor, ...]) -> Tensor:
