@@ -114,12 +114,11 @@ def _scaling(described: dict[str, Any]) -> Measured:
     for model in sorted({"cnn", "resnet", "conv_ae"} & set(FLAGS.models)):
         by_batch = {str(n): ("training", "tfseq", model, n) for n in _BATCH_SIZES}
         by_steps = {str(n): ("training", "tfseq", model, 16, "tensorflow", n) for n in _STEPS}
-        times = {
-            "batch_size": turns.compare(by_batch, steps=FLAGS.steps, turns=3),
-            "steps": turns.compare(by_steps, steps=FLAGS.steps, turns=3),
-        }
-        for what, each in times.items():
-            _print(f"training, {model}, by {what}", each)
+        times = {}
+        for what, sides in (("batch_size", by_batch), ("steps", by_steps)):
+            print(f"  {model} by {what}:", flush=True)
+            times[what] = turns.compare(sides, steps=FLAGS.steps, turns=3)
+            _print(f"training, {model}, by {what}", times[what])
         yield {model: times}
 
 

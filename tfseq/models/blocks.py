@@ -84,7 +84,8 @@ class Blocks(Image):
         parts = [kernel, bias, ops.zeros(1, bias.dtype)]
         values = ops.concatenate([ops.reshape(part, (1, -1)) for part in parts], axis=1)
         index = _index(convolution, image.shape, (steps, before, frame.shape[2]), windows=windows)
-        # Its gradient is a product of so many rows that is faster with the fewer columns first.
+        # Gathered transposed, its gradient is a product with the outputs first: faster where they
+        # are fewer than the columns of the frame, as fast where they are more.
         matrix = ops.transpose(ops.take(ops.reshape(values, (-1,)), index.T, axis=0))
         rows = ops.matmul(ops.reshape(frame, (-1, frame.shape[2])), matrix)
         rows = ops.reshape(rows, (-1, frame.shape[1], matrix.shape[1]))
