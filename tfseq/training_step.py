@@ -4,9 +4,9 @@ import keras
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from tfseq import averaging, fused_update, models, optimizers, replicas, transform
+from tfseq import averaging, fused_update, models, native, optimizers, replicas, transform
 from tfseq.errors import UserError
-from tfseq.models import lowering
+from tfseq.models import lowering, native_training
 from tfseq.multi_worker_model import Shared
 
 WORTH_COMPILING = 1000
@@ -114,9 +114,10 @@ def to_fit(
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = not alone
-    if config.lowering == "always" and not (alone and config.precision == "float32"):
+    demanded = config.lowering in ("always", "portable")
+    if demanded and not (alone and config.precision == "float32"):
         raise UserError(
-            "--config.lowering: always needs one replica and --config.precision=float32"
+            f"--config.lowering: {config.lowering} needs one replica and --config.precision=float32"
         )
     averaging.leave_to_callbacks(model.optimizer)
     if not alone:
@@ -132,14 +133,28 @@ def to_fit(
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
     compiled = what_to_compile(model, config, num_records, on_gpu=on_gpu)
     if compiled == "lowered":
-        lowered = lowering.Lowered(model)
-        _compile(lowered, model.optimizer, config, jit_compile=True)
-        return lowered
+        return _lowered(model, config, num_records, on_gpu=on_gpu)
     if compiled == "model":
         _compile(model, model.optimizer, config, jit_compile=True)
     elif not on_gpu:
         fused_update.fuse(model.optimizer)
     return model
+
+
+def _lowered(
+    model: keras.Model, config: ConfigDict, num_records: int, *, on_gpu: bool
+) -> keras.Model:
+    """Returns what trains a model in other layouts, on a processor by own kernels if it can."""
+    own = config.lowering != "portable" and not on_gpu and native_training.has_images(model)
+    if own and native.available():
+        last = num_records % config.batch_size
+        sizes = [config.batch_size] if num_records >= config.batch_size else []
+        lowered = native_training.NativelyTrained(model, sizes + [last] * (last > 0))
+        _compile(lowered, model.optimizer, config)
+    else:
+        lowered = lowering.Lowered(model)
+        _compile(lowered, model.optimizer, config, jit_compile=True)
+    return lowered
 
 
 def what_to_compile(

@@ -3,9 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
+from tfseq import native
 from tfseq.models import lowering
+from tfseq.models.native_training import NativelyTrained
 
 
 def image_model(shape, *stages):
@@ -126,6 +129,76 @@ def test_any_model_of_convolutions_gives_the_same(model_and_input, training):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+def output_and_gradients(compute, model, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        output = compute(x)
+        # Not its mean: the gradients of that would all be alike.
+        total = tf.reduce_sum(output * tf.cos(tf.range(output.shape[-1], dtype=tf.float32)))
+    return [output, *tape.gradient(total, [x, *model.trainable_weights])]
+
+
+def by_own_kernels(model, x):
+    assert native.available()
+
+    native_model = NativelyTrained(model, [])
+
+    def compute(x):
+        return native_model(x, training=True)
+
+    with tf.device("CPU:0"):
+        return tf.function(output_and_gradients, jit_compile=True)(compute, model, tf.constant(x))
+
+
+def check_own_kernels(model, x):
+    statistics = [np.array(weight) for weight in model.non_trainable_weights]
+    expected = output_and_gradients(lambda x: model(x, training=True), model, tf.constant(x))
+    moved = [np.array(weight) for weight in model.non_trainable_weights]
+    for weight, before in zip(model.non_trainable_weights, statistics, strict=True):
+        weight.assign(before)
+    # Those of biases before a batch normalization are zero but for rounding.
+    rounding = 1e-5 * max(np.abs(each).max() for each in expected)
+    for found, wanted in zip(by_own_kernels(model, x), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 + rounding)
+    for weight, wanted in zip(model.non_trainable_weights, moved, strict=True):
+        np.testing.assert_allclose(weight, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_any_model_of_convolutions_trains_the_same_by_own_kernels(model_and_input):
+    check_own_kernels(*model_and_input)
+
+
+@pytest.mark.parametrize("channels", range(1, 10))
+def test_own_kernels_take_any_number_of_channels(channels):
+    convolution = layers.Conv2D(channels, 3, strides=(1, 2), padding="valid")
+    model = image_model((4, 301, 10 - channels), layers.ZeroPadding2D(1), convolution)
+    check_own_kernels(
+        model, np.random.default_rng(channels).normal(size=(2, *model.input.shape[1:])).astype("f")
+    )
+
+
+def test_own_kernels_give_the_same_bits_each_time():
+    model = MODELS["pooling of an odd image"]()
+    x = np.random.default_rng(8).normal(size=(200, 5, 42, 2)).astype(np.float32)
+    weights, runs = model.get_weights(), []
+    for _ in range(5):
+        model.set_weights(weights)
+        runs.append([*by_own_kernels(model, x), *model.non_trainable_weights])
+    for run in runs[1:]:
+        for one, two in zip(runs[0], run, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_what_is_not_a_number_stays_so_in_the_pooling_of_own_kernels():
+    model = image_model((4, 40, 1), layers.Conv2D(1, 1), layers.MaxPooling2D(2))
+    x = np.ones((1, 4, 40, 1), np.float32)
+    for place in ((0, 0), (1, 3), (2, 5), (3, 6)):
+        x[0, *place] = np.nan
+    expected = np.zeros((1, 2, 20, 1), bool)
+    expected[0, (0, 0, 1, 1), (0, 1, 2, 3)] = True
+    np.testing.assert_array_equal(np.isnan(by_own_kernels(model, x)[0]), expected)
+
+
 def test_any_model_of_convolutions_infers_the_same_in_strips(model_and_input):
     model, x = model_and_input
     found = lowering.XlaInference(model)(x)
@@ -165,6 +238,7 @@ def test_scales_below_zero_pool_what_becomes_largest():
         expected = model(x, training=training)
         found = lowering.Lowered(model)(x, training=training)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    check_own_kernels(model, x)
     found = lowering.XlaInference(model)(x)
     np.testing.assert_allclose(found, model(x, training=False), rtol=1e-4, atol=1e-5)
 

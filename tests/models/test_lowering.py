@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseq import configs, models, optimizers
+from tfseq import configs, models, native, optimizers
 from tfseq.models import lowering
+from tfseq.models.native_training import NativelyTrained
 
 CONVOLUTIONAL = ("cnn", "conv_ae", "resnet")
 
@@ -56,9 +57,7 @@ def test_xla_computes_each_strip_once():
     assert len(re.findall(r"= f32\[2,\d+,\d+\]\S* divide\(", program)) == 1 + 2 + 1 + 1
 
 
-def test_five_training_steps_have_the_losses_of_pytorch(name, compiled, golden, golden_model):
-    arrays = golden(name)
-    model = lowering.Lowered(golden_model(name))
+def check_five_training_steps(name, model, arrays, *, compiled):
     optimizer = optimizers.make(**configs.get(name).optimizer)
     model.compile(optimizer=optimizer, loss="mse", jit_compile=compiled)
     losses = []
@@ -68,6 +67,18 @@ def test_five_training_steps_have_the_losses_of_pytorch(name, compiled, golden, 
     # The first RMSprop steps are signs of gradients: they amplify rounding.
     rtol = {"conv_ae": 1e-2}.get(name, 1e-4)
     np.testing.assert_allclose(losses, arrays["losses"], rtol=rtol)
+
+
+def test_five_training_steps_have_the_losses_of_pytorch(name, compiled, golden, golden_model):
+    model = lowering.Lowered(golden_model(name))
+    check_five_training_steps(name, model, golden(name), compiled=compiled)
+
+
+def test_five_steps_by_own_kernels_have_the_losses_of_pytorch(name, golden, golden_model):
+    assert native.available()
+    with tf.device("CPU:0"):
+        model = NativelyTrained(golden_model(name), [])
+        check_five_training_steps(name, model, golden(name), compiled=False)
 
 
 def gradients(model, x, y):
@@ -92,8 +103,31 @@ def in_float64(name, weights):
 SETTINGS = {"cnn": {"dropout": 0}, "conv_ae": {"dropout": 0}, "resnet": {}}
 
 
+def gradients_by_own_kernels(model, x, y):
+    assert native.available()
+    native_model = NativelyTrained(model, [])
+
+    @tf.function(jit_compile=True)
+    def run():
+        with tf.GradientTape() as tape:
+            predicted = native_model(tf.constant(x), training=True)
+            loss = tf.reduce_mean((predicted - y) ** 2)
+        return predicted, tape.gradient(loss, model.trainable_weights)
+
+    with tf.device("CPU:0"):
+        predicted, slopes = run()
+    return predicted.numpy(), [each.numpy() for each in slopes]
+
+
+WAYS = {
+    "blocks": lambda model, x, y: gradients(lowering.Lowered(model), x, y),
+    "own kernels": gradients_by_own_kernels,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("silent", [0, 3000], ids=["noise", "a signal that falls silent"])
-def test_gradients_and_moving_statistics_are_those_of_float64(name, silent):
+def test_gradients_and_moving_statistics_are_those_of_float64(name, silent, way):
     random = np.random.default_rng(0)
     x = random.normal(size=(5, 4, 4000)).astype(np.float32)
     # What is pooled is equal there: the gradient is that of the first.
@@ -102,7 +136,7 @@ def test_gradients_and_moving_statistics_are_those_of_float64(name, silent):
     keras.utils.set_random_seed(1)
     model = models.build(name, **SETTINGS[name])
     reference = in_float64(name, model.get_weights())
-    found, slopes = gradients(lowering.Lowered(model), x, y)
+    found, slopes = WAYS[way](model, x, y)
     expected, expected_slopes = gradients(reference, x, y)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
     # Those of biases before a batch normalization are zero but for rounding.

@@ -79,6 +79,7 @@ def get_config() -> ConfigDict:
             # float32, mixed_bfloat16 or mixed_float16.
             "precision": "float32",
             # XLA and the layouts of tfseq.models.lowering: always, never, or auto, where they pay.
+            # portable: always, but without the kernels of tfseq.native, which need a C++ compiler.
             "lowering": "auto",
             # Stop when the validation loss has not fallen for so many epochs; 0 never stops.
             "early_stopping": {"patience": 0},

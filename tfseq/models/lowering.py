@@ -67,7 +67,11 @@ class Lowered(keras.Model):
 
     def call(self, waveform: Tensor, training: bool = False) -> Tensor:
         """Computes the model's output."""
-        return _run(self.plain, self._graph, blocks.LAYOUT, waveform, training=training)
+        return self.compute(blocks.LAYOUT, waveform, training=training)
+
+    def compute(self, layout: Layout, waveform: Tensor, *, training: bool) -> Tensor:
+        """Computes the model's output with its images in a layout."""
+        return _run(self.plain, self._graph, layout, waveform, training=training)
 
     def make_test_function(self, force: bool = False) -> Callable[..., Any]:
         """Evaluates without XLA: compiling one more pass would take longer than it saves."""

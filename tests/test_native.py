@@ -1,0 +1,94 @@
+"""tfseq's own kernels: where they are built and where they cannot be, and what they train."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfseq import configs, native, training_step
+from tfseq.models.lowering import Lowered
+from tfseq.models.native_training import NativelyTrained
+
+# The answer that is not remembered.
+build_and_load = native.available.__wrapped__
+
+
+def test_processes_that_start_together_build_one_library(tmp_path):
+    command = [sys.executable, "-c", "from tfseq import native; print(native.available())"]
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    processes = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [process.communicate()[0] for process in processes] == ["True\n"] * 2
+    (library,) = (tmp_path / "tfseq").iterdir()
+    assert library.name.startswith("native-")
+
+
+BROKEN_COMPILER = """#!/bin/sh
+case "$*" in *-E*) exec c++ "$@";; esac
+echo "kernels.cc: something is wrong" >&2
+exit 1
+"""
+
+
+@pytest.mark.parametrize("what", ["no compiler", "a broken compiler", "no folder to write to"])
+def test_where_nothing_can_be_built_it_says_why(what, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    expected = "something is wrong"
+    if what == "no compiler":
+        monkeypatch.setenv("CXX", str(tmp_path / "c++"))
+        expected = "no C++ compiler"
+    elif what == "a broken compiler":
+        compiler = tmp_path / "c++"
+        compiler.write_text(BROKEN_COMPILER)
+        compiler.chmod(0o755)
+        monkeypatch.setenv("CXX", str(compiler))
+    else:
+        (tmp_path / "cache").write_text("a file")
+        expected = "cache"
+    with caplog.at_level("INFO"):
+        assert not build_and_load()
+    assert expected in caplog.text
+    assert not list(tmp_path.glob("cache/tfseq/*"))
+
+
+def trained(lowering, batch_sizes, records):
+    """Returns what trains, and the losses of two epochs of batches of these sizes."""
+    keras.utils.set_random_seed(3)
+    config = configs.get("cnn")
+    config.update({"lowering": lowering, "batch_size": batch_sizes[0]})
+    config.model.dropout = (0.0, 0.0)
+    with tf.device("CPU:0"):
+        model = training_step.new_model(config, (4, 400))
+        strategy = training_step.OneProcessorStrategy("/CPU:0")
+        fitted = training_step.to_fit(model, config, records, strategy)
+        random = np.random.default_rng(5)
+        waveform = random.normal(size=(sum(batch_sizes), 4, 400)).astype(np.float32)
+        label = random.normal(size=(sum(batch_sizes), 400)).astype(np.float32)
+        starts = np.cumsum([0, *batch_sizes])
+
+        def batches():
+            for start, stop in itertools.pairwise(starts):
+                yield waveform[start:stop], label[start:stop]
+
+        shapes = (tf.TensorSpec((None, 4, 400)), tf.TensorSpec((None, 400)))
+        data = tf.data.Dataset.from_generator(batches, output_signature=shapes)
+        data = data.apply(tf.data.experimental.assert_cardinality(len(batch_sizes)))
+        return fitted, fitted.fit(data, epochs=2, verbose=0).history["loss"]
+
+
+# Full batches and the last one; and one that is smaller than it should be.
+@pytest.mark.parametrize("batch_sizes", [(8, 8, 5), (8, 7, 5)])
+@pytest.mark.skipif(bool(tf.config.list_logical_devices("GPU")), reason="for a processor alone")
+def test_batches_of_any_size_are_trained_as_without_them(batch_sizes):
+    fitted, losses = trained("always", batch_sizes, records=21)
+    assert type(fitted) is NativelyTrained
+    portable, wanted = trained("portable", batch_sizes, records=21)
+    assert type(portable) is Lowered
+    np.testing.assert_allclose(losses, wanted, rtol=1e-5)

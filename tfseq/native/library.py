@@ -1,0 +1,109 @@
+"""Builds the kernels, and calls them from a function that XLA compiles."""
+
+import ctypes
+import functools
+import hashlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+from absl import logging
+from tensorflow.compiler.tf2xla.ops import gen_xla_ops
+
+_SOURCES = Path(__file__).parent
+# GNU's C++ allows a product and a sum to be one instruction; the standard's does not.
+_FLAGS = ("-std=gnu++17", "-O3", "-march=native", "-fPIC", "-shared")
+_LONGEST_BUILD = 300  # seconds
+
+
+@functools.cache
+def available() -> bool:
+    """Whether there are kernels for this processor; builds them where they have not been yet."""
+    if sys.platform != "linux":
+        return False
+    try:
+        ctypes.CDLL(str(_built()))
+    except FileNotFoundError as error:
+        reason = f"no C++ compiler ({error.filename})"
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.strip().splitlines()[-1]
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = str(error)
+    else:
+        return True
+    logging.info("Training without tfseq's own kernels, which are faster: %s", reason)
+    return False
+
+
+def call(
+    name: str, operands: Sequence[tf.Tensor], shape: Sequence[int], integers: Sequence[int]
+) -> tf.Tensor:
+    """Calls a kernel, in a function that XLA compiles for the processor.
+
+    Args:
+        name: What stands behind `tfseq_` in `TFSEQ_CALL` in the sources.
+        operands: float32.
+        shape: Of the result, float32 too.
+        integers: What the kernel has to know besides.
+    """
+    (result,) = gen_xla_ops.xla_custom_call_v2(
+        operands,
+        call_target_name=f"tfseq_{name}",
+        backend_config=" ".join(map(str, integers)),
+        has_side_effect=False,
+        result_dtypes=[tf.float32],
+        result_shapes=[shape],
+    )
+    return result
+
+
+def _built() -> Path:
+    """Returns the library of this machine.
+
+    Raises:
+        OSError: If it cannot be built or written, FileNotFoundError without a compiler.
+        subprocess.SubprocessError: If building fails.
+    """
+    compiler = shlex.split(os.environ.get("CXX", "")) or ["c++"]
+    sources = sorted([*_SOURCES.glob("*.cc"), *_SOURCES.glob("*.h")])
+    # What the compiler defines tells its version and what the processor can do.
+    parts = [_run([*compiler, *_FLAGS, "-dM", "-E", "-x", "c++", os.devnull]), tf.__version__]
+    parts += [path.read_text() for path in sources]
+    name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfseq"
+    library = cache / f"native-{name}.so"
+    if not library.exists():
+        logging.info("Building tfseq's own kernels for this processor, once")
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            _build(compiler, [path for path in sources if path.suffix == ".cc"], Path(folder))
+            (Path(folder) / "native.so").replace(library)
+    return library
+
+
+def _build(compiler: list[str], sources: list[Path], folder: Path) -> None:
+    """Builds `native.so` in a folder.
+
+    It needs TensorFlow's library, which a process that loads it has loaded. Linking to that takes
+    ten seconds; to an empty one of the same name, none.
+    """
+    (tensorflow,) = Path(tf.sysconfig.get_lib()).glob("libtensorflow_cc.so.*")
+    stub = folder / tensorflow.name
+    named = f"-Wl,-soname,{tensorflow.name}"
+    _run([*compiler, "-shared", named, "-x", "c++", os.devnull, "-o", str(stub)])
+    include = ["-isystem", tf.sysconfig.get_include()]
+    linked = ["-Wl,--no-as-needed", str(stub), "-pthread"]
+    target = ["-o", str(folder / "native.so")]
+    _run([*compiler, *_FLAGS, *include, *map(str, sources), *linked, *target])
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=_LONGEST_BUILD
+    )
+    return done.stdout

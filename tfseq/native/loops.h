@@ -1,0 +1,124 @@
+// The inner loops of a convolution: sums of rows, and sums over time of products of rows.
+#ifndef TFSEQ_NATIVE_LOOPS_H_
+#define TFSEQ_NATIVE_LOOPS_H_
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "rows.h"
+
+namespace tfseq {
+
+// What a row of output channels is a sum of: rows that begin at these offsets, and for each of them
+// a weight for every channel.
+struct RowSum {
+  int channels;
+  std::vector<size_t> offsets;
+  std::vector<float> weights;
+};
+
+// Some steps of `Channels` output rows, from channel `first` on. A term is read once for all.
+template <int Channels, int Vectors>
+void SumBlock(const float* from, const RowSum& sum, int first, const float* bias, float* const* to,
+              int step, int steps) {
+  Vector sums[Channels][Vectors];
+  for (int c = 0; c < Channels; ++c) {
+    for (int v = 0; v < Vectors; ++v) sums[c][v] = Vector{} + bias[first + c];
+  }
+  const float* weights = sum.weights.data() + first;
+  for (const size_t offset : sum.offsets) {
+    Vector term[Vectors];
+    for (int v = 0; v < Vectors; ++v) term[v] = Load(from + offset + step + v * kLanes);
+    for (int c = 0; c < Channels; ++c) {
+      const Vector weight = Vector{} + weights[c];
+      for (int v = 0; v < Vectors; ++v) sums[c][v] += weight * term[v];
+    }
+    weights += sum.channels;
+  }
+  const int left = std::min(steps - step, Vectors * kLanes);
+  for (int c = 0; c < Channels; ++c) {
+    std::memcpy(to[first + c] + step, sums[c], left * sizeof(float));
+  }
+}
+
+template <int Channels, int Vectors>
+int SumSteps(const float* from, const RowSum& sum, int first, const float* bias, float* const* to,
+             int steps) {
+  for (int step = 0; step < steps; step += Vectors * kLanes) {
+    SumBlock<Channels, Vectors>(from, sum, first, bias, to, step, steps);
+  }
+  return Channels;
+}
+
+// Sums of all channels. As many vectors at a time as keep both multipliers of a core busy while the
+// sums fit into sixteen registers.
+inline void SumRows(const float* from, const RowSum& sum, const float* bias, float* const* to,
+                    int steps) {
+  for (int channel = 0; channel < sum.channels;) {
+    const int left = sum.channels - channel;
+    if (left == 1) {
+      channel += SumSteps<1, kMostVectors>(from, sum, channel, bias, to, steps);
+    } else if (left == 2) {
+      channel += SumSteps<2, 4>(from, sum, channel, bias, to, steps);
+    } else if (left == 4 || left > 6) {
+      channel += SumSteps<4, 3>(from, sum, channel, bias, to, steps);
+    } else {
+      channel += SumSteps<3, 4>(from, sum, channel, bias, to, steps);
+    }
+  }
+}
+
+// Adds to sums[term * channels + channel] the sum over time of a term times a channel's row.
+template <int Terms, int Channels>
+void Products(const float* from, const size_t* offsets, const float* const* rows, int steps,
+              int channels, double* sums) {
+  Vector products[Terms][Channels] = {};
+  for (int step = 0; step < steps; step += kLanes) {
+    Vector row[Channels];
+    for (int c = 0; c < Channels; ++c) row[c] = Load(rows[c] + step);
+    for (int term = 0; term < Terms; ++term) {
+      const Vector read = Load(from + offsets[term] + step);
+      for (int c = 0; c < Channels; ++c) products[term][c] += read * row[c];
+    }
+  }
+  for (int term = 0; term < Terms; ++term) {
+    for (int c = 0; c < Channels; ++c) sums[term * channels + c] += Sum(products[term][c]);
+  }
+}
+
+template <int Terms, int Channels>
+int ProductsOfTerms(const float* from, const std::vector<size_t>& offsets, const float* const* rows,
+                    int steps, int channels, double* sums) {
+  size_t term = 0;
+  for (; term + Terms <= offsets.size(); term += Terms) {
+    Products<Terms, Channels>(from, &offsets[term], rows, steps, channels, sums + term * channels);
+  }
+  for (; term < offsets.size(); ++term) {
+    Products<1, Channels>(from, &offsets[term], rows, steps, channels, sums + term * channels);
+  }
+  return Channels;
+}
+
+// Products of all terms with all channels; behind the steps, `rows` are zero for a whole vector.
+inline void ProductsOfRows(const float* from, const std::vector<size_t>& offsets,
+                           const float* const* rows, int steps, int channels, double* sums) {
+  for (int channel = 0; channel < channels;) {
+    const int left = channels - channel;
+    const float* const* own = rows + channel;
+    double* to = sums + channel;
+    if (left == 1) {
+      channel += ProductsOfTerms<8, 1>(from, offsets, own, steps, channels, to);
+    } else if (left == 2) {
+      channel += ProductsOfTerms<6, 2>(from, offsets, own, steps, channels, to);
+    } else if (left == 4 || left > 6) {
+      channel += ProductsOfTerms<3, 4>(from, offsets, own, steps, channels, to);
+    } else {
+      channel += ProductsOfTerms<3, 3>(from, offsets, own, steps, channels, to);
+    }
+  }
+}
+
+}  // namespace tfseq
+
+#endif  // TFSEQ_NATIVE_LOOPS_H_

@@ -1,0 +1,127 @@
+// What every call does: take integers from XLA, go through the records on all processors, sum up.
+#ifndef TFSEQ_NATIVE_RECORDS_H_
+#define TFSEQ_NATIVE_RECORDS_H_
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "xla/service/custom_call_target_registry.h"
+
+namespace tfseq {
+
+// The integers that a call is made with, in text.
+inline std::vector<int> Integers(const char* text, size_t length) {
+  const std::string copy(text, length);
+  std::vector<int> found;
+  const char* at = copy.c_str();
+  for (char* end; ; at = end) {
+    const long value = std::strtol(at, &end, 10);
+    if (end == at) return found;
+    found.push_back(static_cast<int>(value));
+  }
+}
+
+// Threads that wait for work; they are never joined, and end with the process.
+class Threads {
+ public:
+  static Threads& Shared() {
+    static auto* threads = new Threads(std::max(1u, std::thread::hardware_concurrency()));
+    return *threads;
+  }
+
+  int count() const { return count_; }
+
+  // Calls work(thread) once on each thread, the calling one being number 0, and waits for them.
+  void Run(const std::function<void(int)>& work) {
+    std::lock_guard<std::mutex> one_at_a_time(calls_);
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      work_ = &work;
+      busy_ = count_ - 1;
+      ++call_;
+    }
+    called_.notify_all();
+    work(0);
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [this] { return busy_ == 0; });
+  }
+
+ private:
+  explicit Threads(int count) : count_(count) {
+    for (int thread = 1; thread < count; ++thread) {
+      std::thread([this, thread] { Wait(thread); }).detach();
+    }
+  }
+
+  void Wait(int thread) {
+    for (long seen = 0;;) {
+      const std::function<void(int)>* work;
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        called_.wait(lock, [&] { return call_ != seen; });
+        seen = call_;
+        work = work_;
+      }
+      (*work)(thread);
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (--busy_ == 0) done_.notify_one();
+    }
+  }
+
+  const int count_;
+  std::mutex calls_, mutex_;
+  std::condition_variable called_, done_;
+  const std::function<void(int)>* work_ = nullptr;
+  int busy_ = 0;
+  long call_ = 0;
+};
+
+// Calls work(record, scratch) for each record; a thread has its own copy of `scratch`.
+template <class Scratch, class Work>
+void ForEachRecord(int records, const Scratch& scratch, Work work) {
+  std::atomic<int> next{0};
+  Threads::Shared().Run([&](int) {
+    Scratch own(scratch);
+    for (int record; (record = next++) < records;) work(record, own);
+  });
+}
+
+// Sums over records that do not depend on which thread took which record: `values` a record.
+class SumsByRecord {
+ public:
+  SumsByRecord(int records, int values) : values_(values), sums_(records * size_t(values), 0.0) {}
+
+  double* Of(int record) { return sums_.data() + record * size_t(values_); }
+
+  // Writes the sum of each value over all records.
+  void Totals(float* to) const {
+    for (int value = 0; value < values_; ++value) {
+      double total = 0;
+      for (size_t at = value; at < sums_.size(); at += values_) total += sums_[at];
+      to[value] = static_cast<float>(total);
+    }
+  }
+
+ private:
+  int values_;
+  std::vector<double> sums_;
+};
+
+}  // namespace tfseq
+
+// A function that XLA calls with a place for the result, with the operands and with text.
+#define TFSEQ_CALL(name, call)                                                                  \
+  extern "C" void name(float* out, const float** in, const char* text, size_t length, void*) { \
+    using namespace tfseq;                                                                      \
+    call;                                                                                       \
+  }                                                                                             \
+  XLA_CPU_REGISTER_CUSTOM_CALL_TARGET(name);
+
+#endif  // TFSEQ_NATIVE_RECORDS_H_
