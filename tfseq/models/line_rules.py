@@ -53,7 +53,7 @@ def _max_pooling1d(place: Place, value: Any) -> lines.Line | None:
     layer = place.layer
     if not isinstance(value, tuple) or layer.pool_size != (2,) or layer.strides != (2,):
         return None
-    return lines.max_pool(value)
+    return lines.max_pool(value, training=place.training)
 
 
 def _add(place: Place, *values: Any) -> lines.Line | None:

@@ -64,6 +64,7 @@ def _with_gradient(kernel: Tensor, bias: Tensor, *line: Tensor) -> Any:
 
     def grad(*args: Tensor, upstream: Tensor = None) -> tuple[Tensor, ...]:
         dy = args[0] if upstream is None else upstream
+        dy = normalization.held(dy, ops.abs(kernel[0, 0]) + 1.0)
         d_kernel = [
             normalization.total(dy * line[channel][:, tap : tap + steps], 1)
             for tap in range(size)
@@ -102,14 +103,29 @@ def crop(line: Line, before: int, after: int) -> Line:
     return tuple(x[:, before : x.shape[1] - after] for x in line)
 
 
-def max_pool(line: Line) -> Line:
+def max_pool(line: Line, *, training: bool) -> Line:
     """Max pooling of pairs of steps; an odd last step falls away."""
+    return tuple(map(_largest_with_gradient if training else _largest, line))
 
-    def pooled(x: Tensor) -> Tensor:
-        even = x.shape[1] // 2 * 2
-        return ops.maximum(x[:, 0:even:2], x[:, 1:even:2])
 
-    return tuple(map(pooled, line))
+def _largest(x: Tensor) -> Tensor:
+    even = x.shape[1] // 2 * 2
+    return ops.maximum(x[:, 0:even:2], x[:, 1:even:2])
+
+
+@ops.custom_gradient
+def _largest_with_gradient(x: Tensor) -> Any:
+    """Has the gradient written in one pass; XLA would write every second step, twice."""
+    even = x.shape[1] // 2 * 2
+
+    def grad(*args: Tensor, upstream: Tensor = None) -> Tensor:
+        dy = args[0] if upstream is None else upstream
+        first = x[:, 0:even:2] >= x[:, 1:even:2]
+        pairs = ops.stack([ops.where(first, dy, 0.0), ops.where(first, 0.0, dy)], axis=-1)
+        dx = ops.reshape(pairs, (-1, even))
+        return ops.pad(dx, [[0, 0], [0, x.shape[1] - even]])
+
+    return _largest(x), grad
 
 
 def add(lines: list[Line]) -> Line:

@@ -89,15 +89,24 @@ def _count(x: Tensor, channels: int) -> Tensor:
     return ops.cast(ops.shape(x)[0] * (math.prod(x.shape[1:]) // channels), x.dtype)
 
 
-def _spread(value: Tensor, x: Tensor, std: Tensor) -> Tensor:
-    """Returns one value a channel as one a column.
+def held(x: Tensor, positive: Tensor) -> Tensor:
+    """Returns x, which XLA then computes once.
 
-    XLA computes what is cheap once for each value that needs it, here for every row. A division is
-    not cheap to it, and the sign of a standard deviation is 1.
+    XLA computes what is cheap anew for each thing that reads it. A division is not cheap to it, and
+    it does not know that the sign of what is positive is 1.
+
+    Args:
+        x: What to keep.
+        positive: A number above zero that is not a constant.
     """
+    return x / ops.sign(positive)
+
+
+def _spread(value: Tensor, x: Tensor, std: Tensor) -> Tensor:
+    """Returns one value a channel as one a column."""
     if value.shape[0] == 1:
         return value
-    return ops.tile(value, x.shape[-1] // value.shape[0]) / ops.sign(std[0])
+    return held(ops.tile(value, x.shape[-1] // value.shape[0]), std[0])
 
 
 def moments(x: Tensor, near: Tensor, channels: int) -> tuple[Tensor, Tensor]:
@@ -130,7 +139,7 @@ def _largest(x: Tensor, gamma: Tensor, std: Tensor, pool: int) -> tuple[Tensor, 
         other = x[..., part * size : (part + 1) * size] * signs
         place = ops.where(other > largest, float(part), place)
         largest = ops.maximum(largest, other)
-    return largest / signs, place / ops.sign(std[0])
+    return largest / signs, held(place, std[0])
 
 
 def _scaled(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -147,6 +156,8 @@ def _normalizer(pool: int) -> Any:
         def grad(*args: Tensor, upstream: Tensor = None) -> tuple[Tensor, ...]:
             dy = args[0] if upstream is None else upstream
             channels = gamma.shape[0]
+            if channels == 1:
+                dy = held(dy, std[0])
             count = _count(x, channels)
             d_beta = total(dy, channels)
             centred = largest - _spread(mean, dy, std)

@@ -14,9 +14,14 @@ constexpr int kLanes = 16;
 #else
 constexpr int kLanes = 8;
 #endif
-using Vector = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
+using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
 
-inline Vector Load(const float* from) { return *reinterpret_cast<const Vector*>(from); }
+// One instruction, wherever in memory it reads.
+inline Vector Load(const float* from) {
+  Vector vector;
+  std::memcpy(&vector, from, sizeof(vector));
+  return vector;
+}
 
 inline float Sum(Vector vector) {
   float sum = 0;
