@@ -18,6 +18,7 @@ from tfseq import allocator
 BACKENDS = ("tensorflow", "jax")
 CALL_STEPS = {"tensorflow": 1, "jax": 10}
 AS_THEY_ARE = "tfseq layers as they are"
+PORTABLE = "tfseq portable"
 BFLOAT16 = "tfseq mixed_bfloat16"
 # Before JAX and Keras are imported; contenders share a GPU.
 JAX_ENVIRONMENT = {"KERAS_BACKEND": "jax", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
@@ -31,8 +32,10 @@ def sides(model: str, *, training: bool, backend: str = "tensorflow") -> list[st
         theirs = [name for name in theirs if "channels_last" not in name]
     if model == "mlp":
         ours = ["tfseq", BFLOAT16] if training or backend == "jax" else ["tfseq", "tfseq export"]
-    elif training or backend == "jax":
+    elif backend == "jax" or (training and model == "resnet"):  # own kernels are for images
         ours = ["tfseq", AS_THEY_ARE]
+    elif training:
+        ours = ["tfseq", PORTABLE, AS_THEY_ARE]
     else:
         ours = ["tfseq", "tfseq export", "tfseq export compiled"]
     return ours + theirs

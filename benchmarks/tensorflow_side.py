@@ -8,20 +8,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.contenders import AS_THEY_ARE, BFLOAT16
+from benchmarks.contenders import AS_THEY_ARE, BFLOAT16, PORTABLE
 from tfseq import configs, models, training_step
 from tfseq.models import lowering
 from tfseq.saved_model import SavedModel
 from tfseq.serving import session, signatures
 
 _MANY = 10**6  # records an epoch: enough to compile for
+_LOWERINGS = {AS_THEY_ARE: "never", PORTABLE: "portable"}
 
 
 def training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> Callable[[], None]:
     """A step as `tfseq.train` does it."""
     config = configs.get(name)
-    if side == AS_THEY_ARE:
-        config.lowering = "never"
+    config.lowering = _LOWERINGS.get(side, "auto")
     if side == BFLOAT16:
         config.precision = "mixed_bfloat16"
         keras.config.set_dtype_policy("mixed_bfloat16")
