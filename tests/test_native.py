@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -28,6 +29,19 @@ def test_processes_that_start_together_build_one_library(tmp_path):
     assert [process.communicate()[0] for process in processes] == ["True\n"] * 2
     (library,) = (tmp_path / "tfseq").iterdir()
     assert library.name.startswith("native-")
+
+
+# Of a processor with wider vectors too: the compiler makes two instructions of one.
+@pytest.mark.parametrize("flags", [[], ["-D__AVX512F__"]], ids=["its vectors", "of 16 lanes"])
+def test_no_size_has_a_kernel_read_or_write_elsewhere(flags, tmp_path):
+    sources = Path(native.__file__).parent
+    include = ["-I", str(sources), "-isystem", tf.sysconfig.get_include()]
+    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    program, source = tmp_path / "kernels", Path(__file__).with_name("kernels.cc")
+    build = ["c++", "-std=gnu++17", "-O1", "-w", *flags, *sanitizers, *include, str(source)]
+    subprocess.run([*build, "-o", str(program), "-pthread"], check=True)
+    done = subprocess.run([str(program)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 BROKEN_COMPILER = """#!/bin/sh

@@ -44,6 +44,12 @@ MODELS = {
     "much padding": lambda: image_model(
         (4, 40, 2), layers.ZeroPadding2D(((1, 1), (9, 2))), layers.Conv2D(3, 3)
     ),
+    "more padding than image": lambda: image_model(
+        (4, 40, 2), layers.ZeroPadding2D(((1, 1), (90, 70))), layers.Conv2D(3, 3, strides=(1, 2))
+    ),
+    "as wide as whole vectors": lambda: image_model(
+        (2, 512, 1), layers.Conv2DTranspose(1, (1, 63)), layers.Cropping2D(((0, 0), (50, 0)))
+    ),
     "transposed": lambda: image_model(
         (3, 20, 2),
         layers.Conv2DTranspose(3, 3, strides=2),

@@ -19,7 +19,7 @@ from tfseq import native
 from tfseq.models import normalization
 from tfseq.models.image import Convolution, Image, Layout, Tensor
 
-_LARGEST_KERNEL = 64  # steps: Rows::kMargin in tfseq/native/rows.h
+_MARGIN = 64  # steps that a kernel reads before or behind a row: tfseq/native/rows.h
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,13 @@ class Maps(Image):
     def convolve(self, convolution: Convolution, *, pooled: bool) -> Self:
         """Convolves it."""
         del pooled
-        values = _convolver(convolution)(self.values, convolution.kernel, convolution.bias)
+        values, before = self.values, convolution.offset[1]
+        reached = (convolution.shape[1] - 1) * convolution.strides[1] + convolution.kernel.shape[1]
+        after = reached - before - self.shape[1]
+        if not convolution.transposed and max(before, after) > _MARGIN:
+            values = tf.pad(values, [[0, 0], [0, 0], [0, 0], [before, max(0, after)]])
+            convolution = dataclasses.replace(convolution, offset=(convolution.offset[0], 0))
+        values = _convolver(convolution)(values, convolution.kernel, convolution.bias)
         return Maps(values, convolution.shape)
 
     def drop_channels(self, layer: keras.layers.SpatialDropout2D, *, training: bool) -> Self:
@@ -85,7 +91,7 @@ class Maps(Image):
 
 LAYOUT = Layout(
     from_plain=Maps.from_plain,
-    can_convolve=lambda convolution: max(convolution.kernel.shape[:2]) <= _LARGEST_KERNEL,
+    can_convolve=lambda convolution: convolution.kernel.shape[1] <= _MARGIN,
 )
 
 

@@ -31,12 +31,12 @@ def available() -> bool:
     except FileNotFoundError as error:
         reason = f"no C++ compiler ({error.filename})"
     except subprocess.CalledProcessError as error:
-        reason = error.stderr.strip().splitlines()[-1]
+        reason = (error.stderr.strip() or str(error)).splitlines()[0]
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = str(error)
     else:
         return True
-    logging.info("Training without tfseq's own kernels, which are faster: %s", reason)
+    logging.warning("Training without tfseq's own kernels, which are faster: %s", reason)
     return False
 
 

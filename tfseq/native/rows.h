@@ -36,13 +36,12 @@ constexpr int kMostVectors = 8;
 // stride-th step is a row of its own, a phase: step t lies in phase t % phases.
 class Rows {
  public:
-  // Steps of zeros on both sides of a row: no tap of a kernel may lie further away.
+  // Steps of zeros on both sides of a row: nothing that is read may lie further away.
   static constexpr int kMargin = 64;
 
   Rows(int count, int width, int phases)
       : count_(count), width_(width), phases_(phases), steps_((width + phases - 1) / phases) {
-    const int block = kMostVectors * kLanes;  // the last one reads on behind the row
-    distance_ = kMargin + (steps_ + block - 1) / block * block + kMargin;
+    distance_ = kMargin + steps_ + kMargin + kMostVectors * kLanes;  // a loop's last vectors
     data_.assign(static_cast<size_t>(count) * phases * distance_, 0.0f);
   }
 
