@@ -1,0 +1,91 @@
+"""Own kernels train any model of convolutions as Keras does: outputs, gradients, statistics."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from convolution_models import MODELS, image_model
+from keras import layers
+
+from tfseq import native
+from tfseq.models.native_training import NativelyTrained
+
+
+def output_and_gradients(compute, model, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        output = compute(x)
+        # Not its mean: the gradients of that would all be alike.
+        total = tf.reduce_sum(output * tf.cos(tf.range(output.shape[-1], dtype=tf.float32)))
+    return [output, *tape.gradient(total, [x, *model.trainable_weights])]
+
+
+def by_own_kernels(model, x):
+    assert native.available()
+
+    native_model = NativelyTrained(model, [])
+
+    def compute(x):
+        return native_model(x, training=True)
+
+    with tf.device("CPU:0"):
+        return tf.function(output_and_gradients, jit_compile=True)(compute, model, tf.constant(x))
+
+
+def check(model, x):
+    statistics = [np.array(weight) for weight in model.non_trainable_weights]
+    expected = output_and_gradients(lambda x: model(x, training=True), model, tf.constant(x))
+    moved = [np.array(weight) for weight in model.non_trainable_weights]
+    for weight, before in zip(model.non_trainable_weights, statistics, strict=True):
+        weight.assign(before)
+    # Those of biases before a batch normalization are zero but for rounding.
+    rounding = 1e-5 * max(np.abs(each).max() for each in expected)
+    for found, wanted in zip(by_own_kernels(model, x), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 + rounding)
+    for weight, wanted in zip(model.non_trainable_weights, moved, strict=True):
+        np.testing.assert_allclose(weight, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_any_model_of_convolutions_trains_the_same(model_and_input):
+    check(*model_and_input)
+
+
+@pytest.mark.parametrize("channels", range(1, 10))
+def test_any_number_of_channels_will_do(channels):
+    convolution = layers.Conv2D(channels, 3, strides=(1, 2), padding="valid")
+    model = image_model((4, 301, 10 - channels), layers.ZeroPadding2D(1), convolution)
+    check(
+        model, np.random.default_rng(channels).normal(size=(2, *model.input.shape[1:])).astype("f")
+    )
+
+
+def test_the_same_bits_come_out_each_time():
+    model = MODELS["pooling of an odd image"]()
+    x = np.random.default_rng(8).normal(size=(200, 5, 42, 2)).astype(np.float32)
+    weights, runs = model.get_weights(), []
+    for _ in range(5):
+        model.set_weights(weights)
+        runs.append([*by_own_kernels(model, x), *model.non_trainable_weights])
+    for run in runs[1:]:
+        for one, two in zip(runs[0], run, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_what_is_not_a_number_stays_so_in_the_pooling():
+    model = image_model((4, 40, 1), layers.Conv2D(1, 1), layers.MaxPooling2D(2))
+    x = np.ones((1, 4, 40, 1), np.float32)
+    for place in ((0, 0), (1, 3), (2, 5), (3, 6)):
+        x[0, *place] = np.nan
+    expected = np.zeros((1, 2, 20, 1), bool)
+    expected[0, (0, 0, 1, 1), (0, 1, 2, 3)] = True
+    np.testing.assert_array_equal(np.isnan(by_own_kernels(model, x)[0]), expected)
+
+
+def test_scales_below_zero_pool_what_becomes_largest():
+    model = image_model(
+        (4, 40, 2),
+        layers.Conv2D(3, 3, padding="same"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(2),
+    )
+    model.layers[2].gamma.assign([-1.0, 2.0, -0.5])
+    check(model, np.random.default_rng(5).normal(size=(3, 4, 40, 2)).astype(np.float32))
