@@ -27,7 +27,7 @@ STAGES = [
     {"models"},
     {"configs", "keras_file", "weight_files"},
     {"torch_weights"},
-    {"averaging", "fused_update", "optimizers", "replicas"},
+    {"averaging", "fused_update", "native", "optimizers", "replicas"},
     {"checkpoint_files", "history", "whole_epochs"},
     {"multi_worker", "multi_worker_model"},
     {"checkpoint", "run_config", "run_data", "training_step"},

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfseq import configs, native, training_step
 from tfseq.models.lowering import Lowered
-from tfseq.models.native_training import NativelyTrained
+from tfseq.native.training import NativelyTrained
 
 # The answer that is not remembered.
 build_and_load = native.available.__wrapped__

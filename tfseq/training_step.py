@@ -6,8 +6,9 @@ from ml_collections import ConfigDict
 
 from tfseq import averaging, fused_update, models, native, optimizers, replicas, transform
 from tfseq.errors import UserError
-from tfseq.models import lowering, native_training
+from tfseq.models import lowering
 from tfseq.multi_worker_model import Shared
+from tfseq.native.training import NativelyTrained, has_images
 
 WORTH_COMPILING = 1000
 """Records an epoch from which compiling takes less time than it saves."""
@@ -145,11 +146,11 @@ def _lowered(
     model: keras.Model, config: ConfigDict, num_records: int, *, on_gpu: bool
 ) -> keras.Model:
     """Returns what trains a model in other layouts, on a processor by own kernels if it can."""
-    own = config.lowering != "portable" and not on_gpu and native_training.has_images(model)
+    own = config.lowering != "portable" and not on_gpu and has_images(model)
     if own and native.available():
         last = num_records % config.batch_size
         sizes = [config.batch_size] if num_records >= config.batch_size else []
-        lowered = native_training.NativelyTrained(model, sizes + [last] * (last > 0))
+        lowered = NativelyTrained(model, sizes + [last] * (last > 0))
         _compile(lowered, model.optimizer, config)
     else:
         lowered = lowering.Lowered(model)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfseq import configs, models, native, optimizers
 from tfseq.models import lowering
-from tfseq.models.native_training import NativelyTrained
+from tfseq.native.training import NativelyTrained
 
 CONVOLUTIONAL = ("cnn", "conv_ae", "resnet")
 

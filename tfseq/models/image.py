@@ -1,7 +1,7 @@
 """Images with few channels in other layouts than (batch, height, width, channels).
 
 A layout is a class of images that knows how to do what the report's networks do with them:
-`tfseq.models.maps` for training on a processor, `tfseq.models.blocks` for that elsewhere and for
+`tfseq.native.maps` for training on a processor, `tfseq.models.blocks` for that elsewhere and for
 exports, `tfseq.models.strips` for labelling under XLA.
 """
 

@@ -7,7 +7,7 @@ any other layer is called as it is. It is meant for `jit_compile=True`: without 
 pass through memory between the small steps, and a training step takes as long as Keras's own.
 
 `XlaInference(model)` does the same for inference, and under XLA alone: in strips
-(`tfseq.models.strips`) instead of blocks. `tfseq.models.native_training` trains by own kernels.
+(`tfseq.models.strips`) instead of blocks. `tfseq.native.training` trains by own kernels.
 """
 
 import functools

@@ -6,6 +6,6 @@ names; what it builds is kept in `~/.cache/tfseq` for this processor and this Te
 there is none, `available` is False, and tfseq computes the same in Keras operations.
 """
 
-from tfseq.native.library import available, call
+from tfseq.native.library import available
 
-__all__ = ["available", "call"]
+__all__ = ["available"]

@@ -1,6 +1,6 @@
 """Convolutions of images with few channels by kernels of tfseq's own, for training on a processor.
 
-An image is (batch, channels, height, width), and `tfseq.native` convolves it: a row of the output
+An image is (batch, channels, height, width), and a kernel convolves it: a row of the output
 is a sum of shifted rows, each times a number of the kernel. It multiplies what the convolution
 multiplies and nothing else, as `tfseq.models.strips` does, and its gradients do too, in one pass
 over the feature maps where XLA makes one for each place in the kernel. What looks at each value
@@ -15,9 +15,9 @@ from typing import Self
 import keras
 import tensorflow as tf
 
-from tfseq import native
 from tfseq.models import normalization
 from tfseq.models.image import Convolution, Image, Layout, Tensor
+from tfseq.native.library import call
 
 _MARGIN = 64  # steps that a kernel reads before or behind a row: tfseq/native/rows.h
 
@@ -110,13 +110,13 @@ def _convolver(convolution: Convolution) -> Callable[..., Tensor]:
 
         def gradient(upstream: Tensor) -> tuple[Tensor, ...]:
             zeros = tf.zeros(values.shape[1])
-            to_values = native.call(backward, [upstream, kernel, zeros], values.shape, integers)
+            to_values = call(backward, [upstream, kernel, zeros], values.shape, integers)
             pair = (upstream, values) if convolution.transposed else (values, upstream)
             size = math.prod(kernel.shape)
-            weights = native.call("weights_gradient", pair, [size + filters], integers)
+            weights = call("weights_gradient", pair, [size + filters], integers)
             return to_values, tf.reshape(weights[:size], kernel.shape), weights[size:]
 
-        return native.call(forward, [values, kernel, bias], shape, integers), gradient
+        return call(forward, [values, kernel, bias], shape, integers), gradient
 
     return convolve
 
@@ -125,7 +125,7 @@ def _channel_sums(x: Tensor, y: Tensor, x_centre: Tensor, y_centre: Tensor) -> t
     """Returns the sums of x - x_centre, and of that times y - y_centre, of each channel."""
     channels = x.shape[1]
     operands = [x, y, x_centre, y_centre]
-    return tf.unstack(native.call("channel_sums", operands, [channels, 2], x.shape), axis=1)
+    return tf.unstack(call("channel_sums", operands, [channels, 2], x.shape), axis=1)
 
 
 def _moments(values: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,7 +145,7 @@ def _values_of_a_channel(values: Tensor) -> float:
 def _largest(values: Tensor, signs: Tensor) -> Tensor:
     batch, channels, height, width = values.shape
     shape = (batch, channels, height // 2, width // 2)
-    return native.call("largest", [values, signs], shape, values.shape)
+    return call("largest", [values, signs], shape, values.shape)
 
 
 def _largest_gradient(
@@ -153,7 +153,7 @@ def _largest_gradient(
 ) -> Tensor:
     """Hands gradients on to what was largest, and adds factor * values + level."""
     operands = [values, signs, slopes, factor, level]
-    return native.call("largest_gradient", operands, values.shape, values.shape)
+    return call("largest_gradient", operands, values.shape, values.shape)
 
 
 @tf.custom_gradient

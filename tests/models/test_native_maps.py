@@ -7,7 +7,7 @@ from convolution_models import MODELS, image_model
 from keras import layers
 
 from tfseq import native
-from tfseq.models.native_training import NativelyTrained
+from tfseq.native.training import NativelyTrained
 
 
 def output_and_gradients(compute, model, x):

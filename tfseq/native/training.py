@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from tfseq.models import maps
 from tfseq.models.image import Tensor
 from tfseq.models.lowering import Lowered
+from tfseq.native import maps
 
 
 def has_images(model: keras.Model) -> bool:
@@ -19,7 +19,7 @@ def has_images(model: keras.Model) -> bool:
 
 
 class NativelyTrained(Lowered):
-    """A lowered model whose batches are trained in `tfseq.models.maps`.
+    """A lowered model whose batches are trained in `tfseq.native.maps`.
 
     XLA has to know the size of a batch to call a kernel. A data set does not say it, since its last
     batch may be smaller: batches of known sizes get a program each, and others, as where damaged
