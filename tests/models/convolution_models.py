@@ -18,6 +18,17 @@ def branched():
     return keras.Model(inputs, layers.Add()([x, layers.BatchNormalization()(x), inputs]))
 
 
+def scaled_below_zero():
+    model = image_model(
+        (4, 40, 2),
+        layers.Conv2D(3, 3, padding="same"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(2),
+    )
+    model.layers[2].gamma.assign([-1.0, 2.0, -0.5])
+    return model
+
+
 # Sizes that blocks of four do not divide, strides, paddings, and layers that it does not know.
 MODELS = {
     "width that is not whole blocks": lambda: image_model(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from convolution_models import image_model
+from convolution_models import image_model, scaled_below_zero
 from keras import layers
 
 from tfseq.models import lowering
@@ -43,13 +43,7 @@ def test_what_overflows_beside_an_image_stays_there():
 
 
 def test_scales_below_zero_pool_what_becomes_largest():
-    model = image_model(
-        (4, 40, 2),
-        layers.Conv2D(3, 3, padding="same"),
-        layers.BatchNormalization(),
-        layers.MaxPooling2D(2),
-    )
-    model.layers[2].gamma.assign([-1.0, 2.0, -0.5])
+    model = scaled_below_zero()
     x = np.random.default_rng(5).normal(size=(3, 4, 40, 2)).astype(np.float32)
     for training in (False, True):
         expected = model(x, training=training)

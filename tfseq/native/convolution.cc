@@ -47,10 +47,15 @@ struct Convolution {
   int weights() const { return taps() * image.channels * maps.channels; }
 };
 
-// A row of a sum: where it begins, and where the weight of the first output channel stands.
-struct Term {
-  size_t offset;
-  int weight;
+// The rows of a sum: where each begins, and where its weight for the first output channel stands.
+struct Terms {
+  std::vector<size_t> offsets;
+  std::vector<int> weights;
+
+  void Add(size_t offset, int weight) {
+    offsets.push_back(offset);
+    weights.push_back(weight);
+  }
 };
 
 struct Place {
@@ -64,24 +69,24 @@ Place InPhases(int step, int phases) {
 }
 
 // The rows of the image that a row of the maps is a sum of.
-std::vector<Term> TermsOfMaps(const Convolution& of, const Rows& image, int row) {
-  std::vector<Term> terms;
+Terms TermsOfMaps(const Convolution& of, const Rows& image, int row) {
+  Terms terms;
   for (int tap = 0; tap < of.taps(); ++tap) {
     const int image_row = row * of.stride + tap / of.kernel_width - of.offset;
     if (image_row < 0 || image_row >= of.image.height) continue;
     const Place place = InPhases(tap % of.kernel_width - of.offset_in_time, of.stride_in_time);
     for (int channel = 0; channel < of.image.channels; ++channel) {
       const int index = channel * of.image.height + image_row;
-      terms.push_back({image.Offset(index, place.phase, place.step),
-                       (tap * of.image.channels + channel) * of.maps.channels});
+      terms.Add(image.Offset(index, place.phase, place.step),
+                (tap * of.image.channels + channel) * of.maps.channels);
     }
   }
   return terms;
 }
 
 // The rows of the maps that a phase of a row of the image is a sum of.
-std::vector<Term> TermsOfImage(const Convolution& of, const Rows& maps, int row, int phase) {
-  std::vector<Term> terms;
+Terms TermsOfImage(const Convolution& of, const Rows& maps, int row, int phase) {
+  Terms terms;
   for (int tap = 0; tap < of.taps(); ++tap) {
     const int down = row + of.offset - tap / of.kernel_width;
     const int map_row = down / of.stride;
@@ -91,20 +96,19 @@ std::vector<Term> TermsOfImage(const Convolution& of, const Rows& maps, int row,
     if (place.phase != 0) continue;
     for (int channel = 0; channel < of.maps.channels; ++channel) {
       const int index = channel * of.maps.height + map_row;
-      terms.push_back({maps.Offset(index, 0, place.step),
-                       tap * of.image.channels * of.maps.channels + channel});
+      terms.Add(maps.Offset(index, 0, place.step),
+                tap * of.image.channels * of.maps.channels + channel);
     }
   }
   return terms;
 }
 
 // Gathers the weights of terms; those of the output channels stand `distance` apart.
-RowSum Weighted(const std::vector<Term>& terms, const float* kernel, int channels, int distance) {
-  RowSum sum{channels, {}, {}};
-  for (const Term& term : terms) {
-    sum.offsets.push_back(term.offset);
+RowSum Weighted(const Terms& terms, const float* kernel, int channels, int distance) {
+  RowSum sum{channels, terms.offsets, {}};
+  for (const int weight : terms.weights) {
     for (int channel = 0; channel < channels; ++channel) {
-      sum.weights.push_back(kernel[term.weight + channel * distance]);
+      sum.weights.push_back(kernel[weight + channel * distance]);
     }
   }
   return sum;
@@ -174,12 +178,8 @@ void WeightsGradient(const Convolution& of, const float* image, const float* map
   const Size& biased = of.transposed ? of.image : of.maps;
   const Scratch empty{Rows(of.image.rows(), of.image.width, of.stride_in_time),
                       Rows(of.maps.rows(), of.maps.width, 1)};
-  std::vector<std::vector<Term>> terms;
-  std::vector<std::vector<size_t>> offsets(of.maps.height);
-  for (int row = 0; row < of.maps.height; ++row) {
-    terms.push_back(TermsOfMaps(of, empty.image, row));
-    for (const Term& term : terms[row]) offsets[row].push_back(term.offset);
-  }
+  std::vector<Terms> terms;
+  for (int row = 0; row < of.maps.height; ++row) terms.push_back(TermsOfMaps(of, empty.image, row));
   SumsByRecord sums(of.records, of.weights() + biased.channels);
   ForEachRecord(of.records, empty, [&](int record, Scratch& scratch) {
     scratch.image.CopyFrom(image + of.image.At(record, 0, 0));
@@ -190,11 +190,12 @@ void WeightsGradient(const Convolution& of, const float* image, const float* map
       for (int channel = 0; channel < channels; ++channel) {
         rows[channel] = scratch.maps.At(channel * of.maps.height + row, 0);
       }
-      std::vector<double> products(terms[row].size() * channels, 0.0);
-      ProductsOfRows(scratch.image.data(), offsets[row], rows.data(), of.maps.width, channels,
+      std::vector<double> products(terms[row].offsets.size() * channels, 0.0);
+      ProductsOfRows(scratch.image.data(), terms[row].offsets, rows.data(), of.maps.width, channels,
                      products.data());
       for (size_t index = 0; index < products.size(); ++index) {
-        sums.Of(record)[terms[row][index / channels].weight + index % channels] += products[index];
+        const int weight = terms[row].weights[index / channels];
+        sums.Of(record)[weight + index % channels] += products[index];
       }
     }
     AddChannels(biased, of.transposed ? scratch.image : scratch.maps,

@@ -32,7 +32,7 @@ def available() -> bool:
         reason = f"no C++ compiler ({error.filename})"
     except subprocess.CalledProcessError as error:
         reason = (error.stderr.strip() or str(error)).splitlines()[0]
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except (OSError, RuntimeError, ValueError, subprocess.TimeoutExpired) as error:
         reason = str(error)
     else:
         return True
@@ -67,6 +67,8 @@ def _built() -> Path:
 
     Raises:
         OSError: If it cannot be built or written, FileNotFoundError without a compiler.
+        RuntimeError: If the user has no home.
+        ValueError: If `$CXX` is no command, or TensorFlow has no library to stand on.
         subprocess.SubprocessError: If building fails.
     """
     compiler = shlex.split(os.environ.get("CXX", "")) or ["c++"]

@@ -36,10 +36,8 @@ class Threads {
     return *threads;
   }
 
-  int count() const { return count_; }
-
-  // Calls work(thread) once on each thread, the calling one being number 0, and waits for them.
-  void Run(const std::function<void(int)>& work) {
+  // Calls work() once on each thread, the calling one being one of them, and waits for all.
+  void Run(const std::function<void()>& work) {
     std::lock_guard<std::mutex> one_at_a_time(calls_);
     {
       std::lock_guard<std::mutex> lock(mutex_);
@@ -48,28 +46,26 @@ class Threads {
       ++call_;
     }
     called_.notify_all();
-    work(0);
+    work();
     std::unique_lock<std::mutex> lock(mutex_);
     done_.wait(lock, [this] { return busy_ == 0; });
   }
 
  private:
   explicit Threads(int count) : count_(count) {
-    for (int thread = 1; thread < count; ++thread) {
-      std::thread([this, thread] { Wait(thread); }).detach();
-    }
+    for (int thread = 1; thread < count; ++thread) std::thread([this] { Wait(); }).detach();
   }
 
-  void Wait(int thread) {
+  void Wait() {
     for (long seen = 0;;) {
-      const std::function<void(int)>* work;
+      const std::function<void()>* work;
       {
         std::unique_lock<std::mutex> lock(mutex_);
         called_.wait(lock, [&] { return call_ != seen; });
         seen = call_;
         work = work_;
       }
-      (*work)(thread);
+      (*work)();
       std::lock_guard<std::mutex> lock(mutex_);
       if (--busy_ == 0) done_.notify_one();
     }
@@ -78,7 +74,7 @@ class Threads {
   const int count_;
   std::mutex calls_, mutex_;
   std::condition_variable called_, done_;
-  const std::function<void(int)>* work_ = nullptr;
+  const std::function<void()>* work_ = nullptr;
   int busy_ = 0;
   long call_ = 0;
 };
@@ -87,7 +83,7 @@ class Threads {
 template <class Scratch, class Work>
 void ForEachRecord(int records, const Scratch& scratch, Work work) {
   std::atomic<int> next{0};
-  Threads::Shared().Run([&](int) {
+  Threads::Shared().Run([&] {
     Scratch own(scratch);
     for (int record; (record = next++) < records;) work(record, own);
   });

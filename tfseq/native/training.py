@@ -46,7 +46,7 @@ class NativelyTrained(Lowered):
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """Trains on a batch, and returns the metrics."""
-        (waveform, *_) = data
+        waveform = data[0]
         if waveform.shape[0] is not None:
             return self._compiled_step(data)
 
