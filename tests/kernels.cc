@@ -39,54 +39,70 @@ double Difference(const Expected& expected, const std::vector<float>& found) {
   return difference;
 }
 
-// A convolution of a random size, its transpose and its gradient; returns the largest difference.
-double Convolutions(bool far) {
+// What a convolution of a random size, its transpose and its gradient give, written out.
+struct Case {
   const int records = Between(1, 3), channels = Between(1, 9), filters = Between(1, 9);
   const int height = Between(1, 5), width = Between(1, 300), kernel_height = Between(1, 3);
-  const int kernel_width = far ? Between(1, 64) : Between(1, 9);
   const int stride = Between(1, 3), stride_in_time = Between(1, 4), offset = Between(0, 2);
-  const int before = Between(0, far ? 64 : 8), after = Between(0, far ? 64 : 8);
-  const int maps_height = (height + 2 * offset - kernel_height) / stride + 1;
-  const int maps_width = (width + before + after - kernel_width) / stride_in_time + 1;
-  if (height + 2 * offset < kernel_height || width + before + after < kernel_width) return 0;
+  int kernel_width, before, maps_height, maps_width;
+  std::vector<float> image, maps, kernel;
+  std::vector<double> in_maps, in_image, in_weights;
+
+  explicit Case(bool far) {
+    before = Between(0, far ? 64 : 8);
+    const int padded = width + before + Between(0, far ? 64 : 8);
+    kernel_width = std::min(padded, far ? Between(1, 64) : Between(1, 9));
+    maps_height = std::max(0, height + 2 * offset - kernel_height + stride) / stride;
+    maps_width = (padded - kernel_width) / stride_in_time + 1;
+    image = Noise(size_t(records) * channels * height * width);
+    maps = Noise(size_t(records) * filters * maps_height * maps_width);
+    kernel = Noise(size_t(kernel_height) * kernel_width * channels * filters);
+    WriteOut();
+  }
+
+  void WriteOut() {
+    in_maps.assign(maps.size(), 0);
+    in_image.assign(image.size(), 0);
+    in_weights.assign(kernel.size() + filters, 0);
+    for (size_t map = 0; map < maps.size(); ++map) {
+      const int step = map % maps_width, row = map / maps_width % maps_height;
+      const int filter = map / maps_width / maps_height % filters;
+      const int record = map / maps_width / maps_height / filters;
+      in_weights[kernel.size() + filter] += maps[map];
+      for (size_t weight = filter; weight < kernel.size(); weight += filters) {
+        const int channel = weight / filters % channels;
+        const int tap = weight / filters / channels;
+        const int from_row = row * stride + tap / kernel_width - offset;
+        const int from_step = step * stride_in_time + tap % kernel_width - before;
+        if (from_row < 0 || from_row >= height || from_step < 0 || from_step >= width) continue;
+        const size_t from = ((record * channels + channel) * height + from_row) * width + from_step;
+        in_maps[map] += image[from] * double(kernel[weight]);
+        in_image[from] += maps[map] * double(kernel[weight]);
+        in_weights[weight] += image[from] * double(maps[map]);
+      }
+    }
+  }
+};
+
+// Returns the largest difference.
+double Convolutions(bool far) {
+  const Case each(far);
   char text[200];
   const int length = std::snprintf(
-      text, sizeof(text), "%d %d %d %d %d %d %d %d %d %d %d %d %d 0", records, channels, height,
-      width, filters, maps_height, maps_width, kernel_height, kernel_width, stride, stride_in_time,
-      offset, before);
-
-  const auto image = Noise(size_t(records) * channels * height * width);
-  const auto maps = Noise(size_t(records) * filters * maps_height * maps_width);
-  const auto kernel = Noise(size_t(kernel_height) * kernel_width * channels * filters);
+      text, sizeof(text), "%d %d %d %d %d %d %d %d %d %d %d %d %d 0", each.records, each.channels,
+      each.height, each.width, each.filters, each.maps_height, each.maps_width, each.kernel_height,
+      each.kernel_width, each.stride, each.stride_in_time, each.offset, each.before);
+  const auto &image = each.image, &maps = each.maps, &kernel = each.kernel;
   const std::vector<float> zeros(9, 0.0f);
-  std::vector<float> to_maps(maps.size()), to_image(image.size()), weights(kernel.size() + filters);
+  std::vector<float> to_maps(maps.size()), to_image(image.size()), weights(each.in_weights.size());
   const float* forward[] = {image.data(), kernel.data(), zeros.data()};
   tfseq_convolve(to_maps.data(), forward, text, length, nullptr);
   const float* backward[] = {maps.data(), kernel.data(), zeros.data()};
   tfseq_convolve_transposed(to_image.data(), backward, text, length, nullptr);
   const float* pair[] = {image.data(), maps.data()};
   tfseq_weights_gradient(weights.data(), pair, text, length, nullptr);
-
-  std::vector<double> in_maps(maps.size()), in_image(image.size()), in_weights(weights.size());
-  for (size_t map = 0; map < maps.size(); ++map) {
-    const int step = map % maps_width, row = map / maps_width % maps_height;
-    const int filter = map / maps_width / maps_height % filters;
-    const int record = map / maps_width / maps_height / filters;
-    in_weights[kernel.size() + filter] += maps[map];
-    for (size_t weight = filter; weight < kernel.size(); weight += filters) {
-      const int channel = weight / filters % channels;
-      const int tap = weight / filters / channels;
-      const int from_row = row * stride + tap / kernel_width - offset;
-      const int from_step = step * stride_in_time + tap % kernel_width - before;
-      if (from_row < 0 || from_row >= height || from_step < 0 || from_step >= width) continue;
-      const size_t from = ((record * channels + channel) * height + from_row) * width + from_step;
-      in_maps[map] += image[from] * double(kernel[weight]);
-      in_image[from] += maps[map] * double(kernel[weight]);
-      in_weights[weight] += image[from] * double(maps[map]);
-    }
-  }
-  return std::max({Difference(in_maps, to_maps), Difference(in_image, to_image),
-                   Difference(in_weights, weights) / 10});
+  return std::max({Difference(each.in_maps, to_maps), Difference(each.in_image, to_image),
+                   Difference(each.in_weights, weights) / 10});
 }
 
 // The gradient of a pooling goes to the largest value of a window and nowhere else.

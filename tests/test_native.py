@@ -51,7 +51,9 @@ exit 1
 """
 
 
-@pytest.mark.parametrize("what", ["no compiler", "a broken compiler", "no folder to write to"])
+@pytest.mark.parametrize(
+    "what", ["no compiler", "a broken compiler", "no command", "no folder to write to"]
+)
 def test_where_nothing_can_be_built_it_says_why(what, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     expected = "something is wrong"
@@ -63,6 +65,9 @@ def test_where_nothing_can_be_built_it_says_why(what, tmp_path, monkeypatch, cap
         compiler.write_text(BROKEN_COMPILER)
         compiler.chmod(0o755)
         monkeypatch.setenv("CXX", str(compiler))
+    elif what == "no command":
+        monkeypatch.setenv("CXX", '"c++')
+        expected = "No closing quotation"
     else:
         (tmp_path / "cache").write_text("a file")
         expected = "cache"
