@@ -1,10 +1,13 @@
 // Holds the kernels against sums written out, for many sizes, under sanitizers: see test_native.py.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <random>
 
 #include "convolution.cc"
+#include "dense.cc"
+#include "inference.cc"
 #include "pooling.cc"
 
 // TensorFlow is not linked: nothing is registered.
@@ -34,7 +37,8 @@ template <class Expected>
 double Difference(const Expected& expected, const std::vector<float>& found) {
   double difference = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
-    difference = std::max(difference, std::abs(double(expected[i]) - found[i]));
+    const double off = std::abs(double(expected[i]) - found[i]);
+    difference = std::max(difference, std::isnan(off) ? INFINITY : off);
   }
   return difference;
 }
@@ -139,12 +143,90 @@ double Poolings() {
   return std::max({std::abs(total), difference, Difference(in_sums, sums)});
 }
 
+// What a stage computes of some records.
+std::vector<float> Run(tfseq::Stage* stage, const std::vector<float>& in, size_t out, int records) {
+  std::vector<float> found(out);
+  if (!tfseq_run(stage, in.data(), found.data(), records)) found.assign(out, NAN);
+  tfseq_delete(stage);
+  return found;
+}
+
+// A convolution, its transpose or none; a pooling; the sum of that with itself; a number for each
+// channel.
+double Networks(bool far) {
+  const Case each(far);
+  const bool transposed = Between(0, 1);
+  const auto& in = transposed ? each.maps : each.image;
+  const auto& convolved = transposed ? each.in_image : each.in_maps;
+  const int channels = transposed ? each.channels : each.filters;
+  const int height = transposed ? each.height : each.maps_height;
+  const int width = transposed ? each.width : each.maps_width;
+  const int rows = Between(1, 2), pooled_height = height / rows, pooled_width = width / 2;
+  if (!each.maps_height || !pooled_height || !pooled_width) return 0;
+  const int in_channels = transposed ? each.filters : each.channels;
+  const int in_height = transposed ? each.maps_height : each.height;
+  const int in_width = transposed ? each.maps_width : each.width;
+  const std::vector<int> numbers = {
+      4, 3, in_channels, in_height, in_width, channels, height, width,
+      channels, pooled_height, pooled_width, channels, pooled_height, pooled_width,
+      4,
+      0, 0, 1, 0, each.channels, each.height, each.width, each.filters, each.maps_height,
+      each.maps_width, each.kernel_height, each.kernel_width, each.stride, each.stride_in_time,
+      each.offset, each.before, transposed,
+      1, 1, 0, 2, rows,
+      2, 2, 0, 2, 0, 3,
+      3, 3};
+  const auto bias = Noise(channels), factors = Noise(channels), summands = Noise(channels);
+  std::vector<float> weights = each.kernel;
+  const auto append = [&](const std::vector<float>& more) {
+    weights.insert(weights.end(), more.begin(), more.end());
+  };
+  append(bias), append({0.5f}), append(factors), append(summands);
+  append({0.25f}), append(factors), append(summands);
+  std::vector<double> expected;
+  for (int line = 0; line < each.records * channels * pooled_height; ++line) {
+    const int channel = line / pooled_height % channels;
+    const size_t first = (line / pooled_height * size_t(height) + line % pooled_height * rows);
+    const auto finish = [&](double value, double slope) {
+      return (value < 0 ? value * slope : value) * factors[channel] + summands[channel];
+    };
+    for (int step = 0; step < 2 * pooled_width; step += 2) {
+      double largest = -INFINITY;
+      for (int place = 0; place < 2 * rows; ++place) {
+        const size_t at = (first + place / 2) * width + step + place % 2;
+        largest = std::max(largest, finish(convolved[at] + bias[channel], 0.5));
+      }
+      expected.push_back(finish(2 * largest, 0.25));
+    }
+  }
+  const auto stage = tfseq_new_network(numbers.data(), weights.data());
+  return Difference(expected, Run(stage, in, expected.size(), each.records));
+}
+
+double DenseLayers() {
+  const int records = Between(1, 9), rows = Between(1, 40), columns = Between(1, 70);
+  const auto in = Noise(records * rows), weights = Noise(rows * columns + columns);
+  std::vector<double> expected;
+  for (int at = 0; at < records * columns; ++at) {
+    expected.push_back(weights[rows * columns + at % columns]);
+    for (int row = 0; row < rows; ++row) {
+      expected.back() +=
+          in[at / columns * rows + row] * double(weights[row * columns + at % columns]);
+    }
+  }
+  const int numbers[] = {rows, columns};
+  const auto stage = tfseq_new_dense(numbers, weights.data());
+  return Difference(expected, Run(stage, in, expected.size(), records));
+}
+
 }  // namespace
 
 int main() {
   double difference = 0;
   for (int time = 0; time < 300; ++time) {
-    difference = std::max({difference, Convolutions(time % 5 == 0), Poolings()});
+    const bool far = time % 5 == 0;
+    difference = std::max(
+        {difference, Convolutions(far), Poolings(), Networks(far), DenseLayers()});
   }
   std::printf("%d lanes: %g\n", tfseq::kLanes, difference);
   return difference < 1e-3 ? 0 : 1;

@@ -85,36 +85,26 @@ class SavedModel:
         return self.compiled() if worth and self._architecture().is_file() else self.predict
 
     def compiled(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Returns `predict` compiled by XLA: for a loop that waits for each record, and for many.
+        """Returns `predict` for a loop that waits for each record, and for many records.
 
-        More than 128 records are several calls of XLA. Fewer are filled up to 1, 2, 4, ... 64 or
-        128: the first call with each of these compiles, which takes seconds.
+        On a processor tfseq's own kernels compute it, if they know all of the model's layers and
+        can be built (`tfseq.native`); they take any number of records. Otherwise XLA does: more
+        than 128 records are several calls, fewer are filled up to 1, 2, 4, ... 64 or 128, and the
+        first call with each of these compiles, which takes seconds.
 
         Raises:
             UserError: If the model's layers are not beside it, as tfseq's exports have them.
         """
-        answer = _compile(self._network())
+        network = self._network()
+        answer = _natively(network) or _by_xla(network, self.waveform_shape)
 
         def predict(waveform: np.ndarray) -> np.ndarray:
-            records = len(waveform)
-            if not records or waveform.shape[1:] != self.waveform_shape:
-                return self.predict(waveform)  # it has an answer, or says what it expects
-            size = min(1 << (records - 1).bit_length(), _AT_A_TIME)
-            filled = waveform
-            if records < size:
-                filled = np.zeros((size, *waveform.shape[1:]), waveform.dtype)
-                filled[:records] = waveform
-            labels = np.empty((len(filled), self.waveform_shape[1]), np.float32)
-            for start in range(0, records, size):
-                # The last overlap those before: another number of records would be compiled.
-                first = min(start, len(filled) - size)
-                part = filled[first : first + size]
-                label = answer(tf.constant(part)).numpy()
-                # NumPy sees it three times as soon as XLA would.
-                if not (np.isfinite(part).all() and np.isfinite(label).all()):
-                    return self.predict(waveform)  # it says why
-                labels[first : first + size] = label
-            return labels[:records]
+            label = None
+            of_its_shape = waveform.shape[1:] == self.waveform_shape
+            if len(waveform) and of_its_shape and waveform.dtype == np.float32:
+                label = answer(waveform)
+            # `predict` has an answer where the other has none, or says what it expects.
+            return self.predict(waveform) if label is None else label
 
         return predict
 
@@ -144,8 +134,21 @@ class SavedModel:
             raise UserError(refusal[1] if refusal else error.message) from error
 
 
-def _compile(network: "keras.Model") -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns what gives labels, by XLA."""
+_Answer = Callable[[np.ndarray], np.ndarray | None]
+"""Labels one record or more; returns None if something in them or their labels is not finite."""
+
+
+def _natively(network: "keras.Model") -> _Answer | None:
+    """Returns what gives labels by tfseq's own kernels, if they can."""
+    from tfseq.models import lowering
+    from tfseq.native import inference
+
+    on_gpu = tf.config.list_logical_devices("GPU")
+    return None if on_gpu or not lowering.pays(network) else inference.inference(network)
+
+
+def _by_xla(network: "keras.Model", waveform_shape: tuple[int, int]) -> _Answer:
+    """Returns what gives labels by XLA."""
     from tfseq.models import lowering
 
     on_gpu = tf.config.list_logical_devices("GPU")
@@ -153,11 +156,30 @@ def _compile(network: "keras.Model") -> Callable[[tf.Tensor], tf.Tensor]:
     answer = tf.function(infer, jit_compile=True, autograph=False)
 
     @functools.cache
-    def compiled(shape: tuple[int, ...]) -> Callable:
+    def compiled(records: int) -> Callable:
         # To look the shape up takes TensorFlow as long as one record of cnn.
-        return answer.get_concrete_function(tf.TensorSpec(shape, tf.float32))
+        return answer.get_concrete_function(tf.TensorSpec((records, *waveform_shape), tf.float32))
 
-    return lambda waveform: compiled(tuple(waveform.shape))(waveform)
+    def label(waveform: np.ndarray) -> np.ndarray | None:
+        records = len(waveform)
+        size = min(1 << (records - 1).bit_length(), _AT_A_TIME)
+        filled = waveform
+        if records < size:
+            filled = np.zeros((size, *waveform.shape[1:]), waveform.dtype)
+            filled[:records] = waveform
+        labels = np.empty((len(filled), waveform_shape[1]), np.float32)
+        for start in range(0, records, size):
+            # The last overlap those before: another number of records would be compiled.
+            first = min(start, len(filled) - size)
+            part = filled[first : first + size]
+            found = compiled(size)(tf.constant(part)).numpy()
+            # NumPy sees it three times as soon as XLA would.
+            if not (np.isfinite(part).all() and np.isfinite(found).all()):
+                return None
+            labels[first : first + size] = found
+        return labels[:records]
+
+    return label
 
 
 def _hint(folder: Path) -> str:

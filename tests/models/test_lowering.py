@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfseq import configs, models, native, optimizers
 from tfseq.models import lowering
+from tfseq.native.inference import NativeInference
 from tfseq.native.training import NativelyTrained
 
 CONVOLUTIONAL = ("cnn", "conv_ae", "resnet")
@@ -48,6 +49,12 @@ def test_compiled_inference_gives_the_output_of_pytorch(name, compiled, golden, 
     arrays = golden(name)
     infer = tf.function(lowering.XlaInference(golden_model(name)), jit_compile=compiled)
     np.testing.assert_allclose(infer(arrays["x"]), arrays["output"], rtol=0, atol=1e-5)
+
+
+def test_inference_by_own_kernels_gives_the_output_of_pytorch(name, golden, golden_model):
+    arrays = golden(name)
+    found = NativeInference(golden_model(name))(arrays["x"])
+    np.testing.assert_allclose(found, arrays["output"], rtol=0, atol=1e-5)
 
 
 def test_xla_computes_each_strip_once():

@@ -1,5 +1,6 @@
-"""tfseq's own kernels for training on a processor, in C++: built on first use, called by XLA.
+"""tfseq's own kernels for a processor, in C++, built on first use.
 
+XLA calls them to train (`tfseq.native.training`), Python to label (`tfseq.native.inference`).
 What a convolution with few channels needs of a processor can be said neither in Keras nor in XLA
 (docs/performance.md). A C++ compiler on the machine is enough, g++ or clang, `c++` or what `$CXX`
 names; what it builds is kept in `~/.cache/tfseq` for this processor and this TensorFlow. Where

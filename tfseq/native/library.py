@@ -21,13 +21,18 @@ _FLAGS = ("-std=gnu++17", "-O3", "-march=native", "-fPIC", "-shared")
 _LONGEST_BUILD = 300  # seconds
 
 
-@functools.cache
 def available() -> bool:
     """Whether there are kernels for this processor; builds them where they have not been yet."""
+    return kernels() is not None
+
+
+@functools.cache
+def kernels() -> ctypes.CDLL | None:
+    """Returns the kernels, if they are available."""
     if sys.platform != "linux":
-        return False
+        return None
     try:
-        ctypes.CDLL(str(_built()))
+        library = ctypes.CDLL(str(_built()))
     except FileNotFoundError as error:
         reason = f"no C++ compiler ({error.filename})"
     except subprocess.CalledProcessError as error:
@@ -35,9 +40,9 @@ def available() -> bool:
     except (OSError, RuntimeError, ValueError, subprocess.TimeoutExpired) as error:
         reason = str(error)
     else:
-        return True
-    logging.warning("Training without tfseq's own kernels, which are faster: %s", reason)
-    return False
+        return library
+    logging.warning("Without tfseq's own kernels, which are faster: %s", reason)
+    return None
 
 
 def call(

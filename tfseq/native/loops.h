@@ -2,7 +2,6 @@
 #ifndef TFSEQ_NATIVE_LOOPS_H_
 #define TFSEQ_NATIVE_LOOPS_H_
 
-#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -19,9 +18,10 @@ struct RowSum {
 };
 
 // Some steps of `Channels` output rows, from channel `first` on. A term is read once for all.
-template <int Channels, int Vectors>
+// finish(sum, channel) is what is written of a sum.
+template <int Channels, int Vectors, class Finish>
 void SumBlock(const float* from, const RowSum& sum, int first, const float* bias, float* const* to,
-              int step, int steps) {
+              int step, int steps, Finish finish) {
   Vector sums[Channels][Vectors];
   for (int c = 0; c < Channels; ++c) {
     for (int v = 0; v < Vectors; ++v) sums[c][v] = Vector{} + bias[first + c];
@@ -36,35 +36,41 @@ void SumBlock(const float* from, const RowSum& sum, int first, const float* bias
     }
     weights += sum.channels;
   }
-  const int left = std::min(steps - step, Vectors * kLanes);
+  const int left = steps - step;
   for (int c = 0; c < Channels; ++c) {
-    std::memcpy(to[first + c] + step, sums[c], left * sizeof(float));
+    for (int v = 0; v < Vectors; ++v) sums[c][v] = finish(sums[c][v], first + c);
+    if (left >= Vectors * kLanes) {
+      std::memcpy(to[first + c] + step, sums[c], sizeof(sums[c]));  // of a size that is known
+    } else {
+      std::memcpy(to[first + c] + step, sums[c], left * sizeof(float));
+    }
   }
 }
 
-template <int Channels, int Vectors>
+template <int Channels, int Vectors, class Finish>
 int SumSteps(const float* from, const RowSum& sum, int first, const float* bias, float* const* to,
-             int steps) {
+             int steps, Finish finish) {
   for (int step = 0; step < steps; step += Vectors * kLanes) {
-    SumBlock<Channels, Vectors>(from, sum, first, bias, to, step, steps);
+    SumBlock<Channels, Vectors>(from, sum, first, bias, to, step, steps, finish);
   }
   return Channels;
 }
 
 // Sums of all channels. As many vectors at a time as keep both multipliers of a core busy while the
 // sums fit into sixteen registers.
-inline void SumRows(const float* from, const RowSum& sum, const float* bias, float* const* to,
-                    int steps) {
+template <class Finish>
+void SumRows(const float* from, const RowSum& sum, const float* bias, float* const* to, int steps,
+             Finish finish) {
   for (int channel = 0; channel < sum.channels;) {
     const int left = sum.channels - channel;
     if (left == 1) {
-      channel += SumSteps<1, kMostVectors>(from, sum, channel, bias, to, steps);
+      channel += SumSteps<1, kMostVectors>(from, sum, channel, bias, to, steps, finish);
     } else if (left == 2) {
-      channel += SumSteps<2, 4>(from, sum, channel, bias, to, steps);
+      channel += SumSteps<2, 4>(from, sum, channel, bias, to, steps, finish);
     } else if (left == 4 || left > 6) {
-      channel += SumSteps<4, 3>(from, sum, channel, bias, to, steps);
+      channel += SumSteps<4, 3>(from, sum, channel, bias, to, steps, finish);
     } else {
-      channel += SumSteps<3, 4>(from, sum, channel, bias, to, steps);
+      channel += SumSteps<3, 4>(from, sum, channel, bias, to, steps, finish);
     }
   }
 }

@@ -1,5 +1,7 @@
 // What batch normalization and 2 x 2 max pooling of (record, channel, row, step) go through.
 
+#include "pooling.h"
+
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -65,24 +67,6 @@ void ChannelSums(const Shape& shape, const float* x, const float* y, const float
   sums.Totals(to);
 }
 
-// The four values of some windows, times a sign. Of equal ones the first is the largest, and NaN is
-// larger than a number.
-struct Window {
-  Vector values[4];
-
-  Window(const Rows& rows, int step, float sign) {
-    for (int place = 0; place < 4; ++place) {
-      values[place] = Load(rows.data() + rows.Offset(place / 2, place % 2, step)) * sign;
-    }
-  }
-
-  static auto Wins(Vector a, Vector b) { return (a >= b) | (a != a); }
-  static Vector Larger(Vector a, Vector b) { return Wins(a, b) ? a : b; }
-  Vector Upper() const { return Larger(values[0], values[1]); }
-  Vector Lower() const { return Larger(values[2], values[3]); }
-  Vector Largest() const { return Larger(Upper(), Lower()); }
-};
-
 // Pools x * sign, and returns it times sign.
 void Largest(const Shape& shape, const float* x, const float* signs, float* to) {
   const Shape pooled = shape.Pooled();
@@ -91,11 +75,9 @@ void Largest(const Shape& shape, const float* x, const float* signs, float* to) 
       const int channel = line / pooled.height, row = line % pooled.height;
       rows.CopyFrom(x + shape.At(record, channel, 2 * row));
       float* largest = to + pooled.At(record, channel, row);
-      for (int step = 0; step < pooled.width; step += kLanes) {
-        const Vector found = Window(rows, step, signs[channel]).Largest() * signs[channel];
-        const int left = std::min(kLanes, pooled.width - step);
-        std::memcpy(largest + step, &found, left * sizeof(float));
-      }
+      const float sign = signs[channel];
+      ForVectors(pooled.width, largest,
+                 [&](int step) { return Window(rows, step, sign).Largest() * sign; });
     }
   });
 }

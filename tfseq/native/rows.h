@@ -29,6 +29,19 @@ inline float Sum(Vector vector) {
   return sum;
 }
 
+inline void Store(Vector vector, float* to) { std::memcpy(to, &vector, sizeof(vector)); }
+
+// Writes vector(step) to each step of a row.
+template <class OfStep>
+void ForVectors(int steps, float* to, OfStep vector) {
+  int step = 0;
+  for (; step + kLanes <= steps; step += kLanes) Store(vector(step), to + step);
+  if (step < steps) {
+    const Vector last = vector(step);
+    std::memcpy(to + step, &last, (steps - step) * sizeof(float));
+  }
+}
+
 // The most vectors of a row that a loop computes at a time.
 constexpr int kMostVectors = 8;
 
@@ -65,17 +78,25 @@ class Rows {
     return sum;
   }
 
+  bool Finite() const {
+    Vector sums = {};  // of zeros, unless something is not finite
+    for (size_t at = 0; at + kLanes <= data_.size(); at += kLanes) sums += Load(&data_[at]) * 0.0f;
+    return Sum(sums) == 0;
+  }
+
   // Copies rows that lie behind one another.
   void CopyFrom(const float* from) {
-    for (int row = 0; row < count_; ++row, from += width_) {
-      if (phases_ == 1) {
-        std::memcpy(At(row, 0), from, width_ * sizeof(float));
-      } else if (phases_ == 2) {
-        Split(from, At(row, 0), At(row, 1));
-      } else {
-        for (int step = 0; step < width_; ++step) {
-          At(row, step % phases_)[step / phases_] = from[step];
-        }
+    for (int row = 0; row < count_; ++row, from += width_) CopyRow(row, from);
+  }
+
+  void CopyRow(int row, const float* from) {
+    if (phases_ == 1) {
+      std::memcpy(At(row, 0), from, width_ * sizeof(float));
+    } else if (phases_ == 2) {
+      Split(from, At(row, 0), At(row, 1));
+    } else {
+      for (int step = 0; step < width_; ++step) {
+        At(row, step % phases_)[step / phases_] = from[step];
       }
     }
   }

@@ -1,0 +1,165 @@
+// A convolution and a transposed one of one record: which rows each row of the output is a sum of.
+#ifndef TFSEQ_NATIVE_CONVOLUTION_H_
+#define TFSEQ_NATIVE_CONVOLUTION_H_
+
+#include <vector>
+
+#include "loops.h"
+#include "rows.h"
+
+namespace tfseq {
+
+struct Size {
+  int channels, height, width;
+  int rows() const { return channels * height; }
+  size_t values() const { return static_cast<size_t>(rows()) * width; }
+  size_t At(int record, int channel, int row) const {
+    return record * values() + (channel * static_cast<size_t>(height) + row) * width;
+  }
+};
+
+// A convolution of an image to maps; a transposed one makes an image of maps. For both, the kernel
+// is (height, width, image's channels, maps' channels).
+struct Convolution {
+  int records;
+  Size image, maps;
+  int kernel_height, kernel_width, stride, stride_in_time, offset, offset_in_time;
+  bool transposed;
+
+  explicit Convolution(const std::vector<int>& at) {
+    records = at[0];
+    image = {at[1], at[2], at[3]};
+    maps = {at[4], at[5], at[6]};
+    kernel_height = at[7], kernel_width = at[8];
+    stride = at[9], stride_in_time = at[10];
+    offset = at[11], offset_in_time = at[12];
+    transposed = at[13];
+  }
+
+  int taps() const { return kernel_height * kernel_width; }
+  int weights() const { return taps() * image.channels * maps.channels; }
+};
+
+// The rows of a sum: where each begins, and where its weight for the first output channel stands.
+struct Terms {
+  std::vector<size_t> offsets;
+  std::vector<int> weights;
+
+  void Add(size_t offset, int weight) {
+    offsets.push_back(offset);
+    weights.push_back(weight);
+  }
+};
+
+struct Place {
+  int phase, step;
+};
+
+// Which phase of a row a step lies in, and where. The step may be negative.
+inline Place InPhases(int step, int phases) {
+  const int phase = (step % phases + phases) % phases;
+  return {phase, (step - phase) / phases};
+}
+
+// The rows of the image that a row of the maps is a sum of.
+inline Terms TermsOfMaps(const Convolution& of, const Rows& image, int row) {
+  Terms terms;
+  for (int tap = 0; tap < of.taps(); ++tap) {
+    const int image_row = row * of.stride + tap / of.kernel_width - of.offset;
+    if (image_row < 0 || image_row >= of.image.height) continue;
+    const Place place = InPhases(tap % of.kernel_width - of.offset_in_time, of.stride_in_time);
+    for (int channel = 0; channel < of.image.channels; ++channel) {
+      const int index = channel * of.image.height + image_row;
+      terms.Add(image.Offset(index, place.phase, place.step),
+                (tap * of.image.channels + channel) * of.maps.channels);
+    }
+  }
+  return terms;
+}
+
+// The rows of the maps that a phase of a row of the image is a sum of.
+inline Terms TermsOfImage(const Convolution& of, const Rows& maps, int row, int phase) {
+  Terms terms;
+  for (int tap = 0; tap < of.taps(); ++tap) {
+    const int down = row + of.offset - tap / of.kernel_width;
+    const int map_row = down / of.stride;
+    if (down < 0 || down % of.stride || map_row >= of.maps.height) continue;
+    const Place place =
+        InPhases(phase + of.offset_in_time - tap % of.kernel_width, of.stride_in_time);
+    if (place.phase != 0) continue;
+    for (int channel = 0; channel < of.maps.channels; ++channel) {
+      const int index = channel * of.maps.height + map_row;
+      terms.Add(maps.Offset(index, 0, place.step),
+                tap * of.image.channels * of.maps.channels + channel);
+    }
+  }
+  return terms;
+}
+
+// Gathers the weights of terms; those of the output channels stand `distance` apart.
+inline RowSum Weighted(const Terms& terms, const float* kernel, int channels, int distance) {
+  RowSum sum{channels, terms.offsets, {}};
+  for (const int weight : terms.weights) {
+    for (int channel = 0; channel < channels; ++channel) {
+      sum.weights.push_back(kernel[weight + channel * distance]);
+    }
+  }
+  return sum;
+}
+
+// The sums that the rows of the maps are.
+inline std::vector<RowSum> SumsOfMaps(const Convolution& of, const Rows& image,
+                                      const float* kernel) {
+  std::vector<RowSum> sums;
+  for (int row = 0; row < of.maps.height; ++row) {
+    sums.push_back(Weighted(TermsOfMaps(of, image, row), kernel, of.maps.channels, 1));
+  }
+  return sums;
+}
+
+// The sums that the phases of the rows of the image are.
+inline std::vector<RowSum> SumsOfImage(const Convolution& of, const Rows& maps,
+                                       const float* kernel) {
+  std::vector<RowSum> sums;
+  const int phases = of.stride_in_time;
+  for (int row = 0; row < of.image.height * phases; ++row) {
+    sums.push_back(Weighted(TermsOfImage(of, maps, row / phases, row % phases), kernel,
+                            of.image.channels, of.maps.channels));
+  }
+  return sums;
+}
+
+// Computes the maps of a record. place(channel, row) is where a row of them goes.
+template <class Place, class Finish>
+void SumMaps(const Convolution& of, const std::vector<RowSum>& sums, const Rows& image,
+             const float* bias, Place place, Finish finish) {
+  std::vector<float*> to(of.maps.channels);
+  for (int row = 0; row < of.maps.height; ++row) {
+    for (int channel = 0; channel < of.maps.channels; ++channel) to[channel] = place(channel, row);
+    SumRows(image.data(), sums[row], bias, to.data(), of.maps.width, finish);
+  }
+}
+
+// Computes the image of a record's maps; `one_row` is room for a row of all channels, in phases.
+template <class Place, class Finish>
+void SumImage(const Convolution& of, const std::vector<RowSum>& sums, const Rows& maps,
+              const float* bias, Rows& one_row, Place place, Finish finish) {
+  const int phases = of.stride_in_time;
+  std::vector<float*> to(of.image.channels);
+  for (int row = 0; row < of.image.height; ++row) {
+    for (int phase = 0; phase < phases; ++phase) {
+      for (int channel = 0; channel < of.image.channels; ++channel) {
+        to[channel] = phases == 1 ? place(channel, row) : one_row.At(channel, phase);
+      }
+      SumRows(maps.data(), sums[row * phases + phase], bias, to.data(),
+              (of.image.width - phase + phases - 1) / phases, finish);
+    }
+    for (int channel = 0; phases > 1 && channel < of.image.channels; ++channel) {
+      one_row.CopyTo(channel, place(channel, row));
+    }
+  }
+}
+
+}  // namespace tfseq
+
+#endif  // TFSEQ_NATIVE_CONVOLUTION_H_
