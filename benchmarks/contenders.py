@@ -32,7 +32,7 @@ def sides(model: str, *, training: bool, backend: str = "tensorflow") -> list[st
         theirs = [name for name in theirs if "channels_last" not in name]
     if model == "mlp":
         ours = ["tfseq", BFLOAT16] if training or backend == "jax" else ["tfseq", "tfseq export"]
-    elif backend == "jax" or (training and model == "resnet"):  # own kernels are for images
+    elif backend == "jax":
         ours = ["tfseq", AS_THEY_ARE]
     elif training:
         ours = ["tfseq", PORTABLE, AS_THEY_ARE]

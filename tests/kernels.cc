@@ -4,11 +4,11 @@
 #include <cmath>
 #include <cstdio>
 #include <random>
+#include <string>
 
-#include "convolution.cc"
 #include "dense.cc"
 #include "inference.cc"
-#include "pooling.cc"
+#include "training.cc"
 
 // TensorFlow is not linked: nothing is registered.
 namespace xla {
@@ -88,59 +88,158 @@ struct Case {
   }
 };
 
-// Returns the largest difference.
-double Convolutions(bool far) {
+// What a training gives: the output of a forward call, and what the backward call returns.
+struct Trained {
+  std::vector<float> output, gradients;
+
+  Trained(const std::vector<int>& numbers, const std::vector<float>& image,
+          const std::vector<float>& masks, const std::vector<float>& weights,
+          const std::vector<float>& upstream, size_t kept) {
+    std::string text;
+    for (const int number : numbers) text += std::to_string(number) + " ";
+    std::vector<float> found(upstream.size() + kept + 64);
+    gradients.resize(weights.size() + image.size());
+    const float* in[] = {image.data(), masks.data(), weights.data(), found.data(),
+                         upstream.data()};
+    tfseq_train_forward(found.data(), in, text.data(), text.size(), nullptr);
+    tfseq_train_backward(gradients.data(), in, text.data(), text.size(), nullptr);
+    output.assign(found.begin(), found.begin() + upstream.size());
+  }
+};
+
+// Returns the largest difference of a convolution, or a transposed one, and of its gradients.
+double Convolutions(bool far, bool transposed) {
   const Case each(far);
-  char text[200];
-  const int length = std::snprintf(
-      text, sizeof(text), "%d %d %d %d %d %d %d %d %d %d %d %d %d 0", each.records, each.channels,
-      each.height, each.width, each.filters, each.maps_height, each.maps_width, each.kernel_height,
-      each.kernel_width, each.stride, each.stride_in_time, each.offset, each.before);
-  const auto &image = each.image, &maps = each.maps, &kernel = each.kernel;
-  const std::vector<float> zeros(9, 0.0f);
-  std::vector<float> to_maps(maps.size()), to_image(image.size()), weights(each.in_weights.size());
-  const float* forward[] = {image.data(), kernel.data(), zeros.data()};
-  tfseq_convolve(to_maps.data(), forward, text, length, nullptr);
-  const float* backward[] = {maps.data(), kernel.data(), zeros.data()};
-  tfseq_convolve_transposed(to_image.data(), backward, text, length, nullptr);
-  const float* pair[] = {image.data(), maps.data()};
-  tfseq_weights_gradient(weights.data(), pair, text, length, nullptr);
-  return std::max({Difference(each.in_maps, to_maps), Difference(each.in_image, to_image),
-                   Difference(each.in_weights, weights) / 10});
+  const std::vector<int> maps = {each.filters, each.maps_height, each.maps_width};
+  const std::vector<int> image = {each.channels, each.height, each.width};
+  const auto& from = transposed ? maps : image;
+  const auto& to = transposed ? image : maps;
+  std::vector<int> numbers = {each.records, 0, 1, 2, 1};
+  numbers.insert(numbers.end(), from.begin(), from.end());
+  numbers.insert(numbers.end(), to.begin(), to.end());
+  for (const int number : {1, 0, 0, 1, 0, image[0], image[1], image[2], maps[0], maps[1], maps[2],
+                           each.kernel_height, each.kernel_width, each.stride,
+                           each.stride_in_time, each.offset, each.before, int(transposed)}) {
+    numbers.push_back(number);
+  }
+  std::vector<float> weights = each.kernel;
+  weights.resize(weights.size() + to[0]);
+  const auto& in = transposed ? each.maps : each.image;
+  const auto& upstream = transposed ? each.image : each.maps;
+  const Trained found(numbers, in, {}, weights, upstream, upstream.size());
+  std::vector<double> expected(each.in_weights.begin(),
+                               each.in_weights.begin() + each.kernel.size());
+  expected.resize(weights.size());
+  for (size_t at = 0; at < upstream.size(); ++at) {
+    expected[each.kernel.size() + at / (to[1] * to[2]) % to[0]] += upstream[at];
+  }
+  for (double& sum : expected) sum /= 10;
+  std::vector<float> gradients = found.gradients;
+  for (size_t at = 0; at < weights.size(); ++at) gradients[at] /= 10;
+  const auto& of_input = transposed ? each.in_maps : each.in_image;
+  expected.insert(expected.end(), of_input.begin(), of_input.end());
+  return std::max(Difference(transposed ? each.in_image : each.in_maps, found.output),
+                  Difference(expected, gradients));
 }
 
 // The gradient of a pooling goes to the largest value of a window and nowhere else.
 double Poolings() {
-  const int records = Between(1, 3), channels = Between(1, 4);
-  const int height = Between(1, 5), width = Between(1, 100);
-  char text[200];
-  const int length =
-      std::snprintf(text, sizeof(text), "%d %d %d %d", records, channels, height, width);
+  const int records = Between(1, 3), channels = Between(1, 4), rows = Between(1, 2);
+  const int height = Between(rows, 5), width = Between(2, 100);
   const auto x = Noise(size_t(records) * channels * height * width);
-  const std::vector<float> ones(channels, 1.0f), zeros(channels, 0.0f);
-  std::vector<float> largest(size_t(records) * channels * (height / 2) * (width / 2));
-  const float* pooled[] = {x.data(), ones.data()};
-  tfseq_largest(largest.data(), pooled, text, length, nullptr);
-  // With the largest values as slopes, what comes back is each of them in its place.
-  std::vector<float> slopes(x.size()), sums(2 * channels);
-  const float* gradient[] = {x.data(),    ones.data(),  largest.data(),
-                             zeros.data(), zeros.data()};
-  tfseq_largest_gradient(slopes.data(), gradient, text, length, nullptr);
+  std::vector<float> largest;
+  for (int line = 0; line < records * channels * (height / rows); ++line) {
+    const int first = line / (height / rows) * height + line % (height / rows) * rows;
+    for (int step = 0; step + 1 < width; step += 2) {
+      largest.push_back(-INFINITY);
+      for (int place = 0; place < 2 * rows; ++place) {
+        const size_t at = size_t(first + place / 2) * width + step + place % 2;
+        largest.back() = std::max(largest.back(), x[at]);
+      }
+    }
+  }
+  const std::vector<int> numbers = {records,       0,         1, 2, 1, channels, height, width, channels,
+                                    height / rows, width / 2, 1, 1, 0, 0,        1,      rows};
+  // With the largest values as upstream, what comes back is each of them in its place.
+  const Trained found(numbers, x, {}, {}, largest, 0);
   double total = 0, difference = 0;
   for (const float value : largest) total += value;
   for (size_t at = 0; at < x.size(); ++at) {
-    total -= slopes[at];
-    if (slopes[at] != 0) difference = std::max(difference, double(std::abs(slopes[at] - x[at])));
+    const float slope = found.gradients[at];
+    total -= slope;
+    if (slope != 0) difference = std::max(difference, double(std::abs(slope - x[at])));
   }
-  const float* moments[] = {x.data(), x.data(), zeros.data(), ones.data()};
-  tfseq_channel_sums(sums.data(), moments, text, length, nullptr);
-  std::vector<double> in_sums(2 * channels);
-  for (size_t at = 0; at < x.size(); ++at) {
-    const int channel = at / (height * width) % channels;
-    in_sums[2 * channel] += x[at];
-    in_sums[2 * channel + 1] += x[at] * (x[at] - 1.0);
-  }
-  return std::max({std::abs(total), difference, Difference(in_sums, sums)});
+  const std::vector<double> expected(largest.begin(), largest.end());
+  return std::max({std::abs(total), difference, Difference(expected, found.output)});
+}
+
+// All layers, of odd sizes, on views: the same bits twice, whichever thread took which record.
+double Networks() {
+  const int records = Between(1, 9), channels = Between(1, 3), height = Between(2, 5);
+  const int width = Between(8, 90), start = Between(0, 3), filters = Between(1, 4);
+  const int cropped = width - start - Between(0, 2), rows = Between(1, 2);
+  const int pooled_height = height / rows, pooled = cropped / 2;
+  const std::vector<int> numbers = {
+      records, filters, 1, 6, 5,
+      channels, height, width, filters, height, width, filters, height, cropped,
+      filters, pooled_height, pooled, filters, pooled_height, pooled,
+      filters, pooled_height, pooled + 3,
+      5,
+      0, 0, 1, 0, channels, height, width, filters, height, width, 3, 3, 1, 1, 1, 1, 0,
+      3, 1, start, 2, 0, 1,
+      1, 2, 0, 3, rows,
+      2, 3, 0, 3, 0, 4,
+      3, 4, -2, 5, -1, 0};
+  const auto image = Noise(size_t(records) * channels * height * width);
+  const auto upstream = Noise(size_t(records) * filters * pooled_height * (pooled + 3));
+  std::vector<float> weights = Noise(9 * channels * filters + filters + 2 + 3 * filters + 1 + 2);
+  weights[weights.size() - 3] = 1e-3f;  // the normalization's epsilon
+  const size_t kept = size_t(records) * filters * height * width + 2 * filters;
+  const std::vector<float> masks(records * filters, 2.0f);
+  const Trained once(numbers, image, masks, weights, upstream, kept);
+  const Trained twice(numbers, image, masks, weights, upstream, kept);
+  const bool same = once.output == twice.output && once.gradients == twice.gradients;
+  return same ? 0 : INFINITY;
+}
+
+double Product(const std::vector<float>& one, const std::vector<float>& two, size_t first = 0) {
+  double sum = 0;
+  for (size_t at = 0; at < one.size(); ++at) sum += double(one[at]) * two[first + at];
+  return sum;
+}
+
+// Two convolutions with views, masks and sums between them are linear in what they read, and in
+// the weights of each: the gradient of each times that is the output times what comes back.
+double Linear() {
+  const int records = Between(1, 9), channels = Between(1, 3), height = Between(1, 3);
+  const int width = Between(8, 90), start = Between(-3, 3), filters = Between(1, 4);
+  const int shifted = width + Between(-2, 2), last = Between(1, 3), reached = shifted + 2;
+  const std::vector<int> numbers = {
+      records, filters, 1, 6, 5,
+      channels, height, width, filters, height, width, filters, height, shifted,
+      filters, height, shifted, filters, height, shifted, last, height, reached,
+      5,
+      0, 0, 1, 0, channels, height, width, filters, height, width, 3, 3, 1, 1, 1, 1, 0,
+      3, 1, start, 2, 0, 0,
+      2, 2, 0, 1, -start, 3,
+      3, 3, 0, 4, -1, 0,
+      0, 4, 5, 0, filters, height, shifted, last, height, reached, 1, 3, 1, 1, 0, 2, 0};
+  const auto image = Noise(size_t(records) * channels * height * width);
+  const auto upstream = Noise(size_t(records) * last * height * reached);
+  const auto first = Noise(9 * channels * filters), second = Noise(3 * filters * last);
+  std::vector<float> weights = first;
+  weights.resize(first.size() + filters);
+  weights.insert(weights.end(), 4, 1.0f);  // slopes
+  const size_t at = weights.size();
+  weights.insert(weights.end(), second.begin(), second.end());
+  weights.resize(at + second.size() + last);
+  const size_t kept = size_t(records) * height * (filters * width + last * reached);
+  const Trained found(numbers, image, Noise(records * filters), weights, upstream, kept);
+  const double wanted = Product(upstream, found.output);
+  double difference = std::abs(wanted - Product(image, found.gradients, weights.size()));
+  difference = std::max(difference, std::abs(wanted - Product(first, found.gradients)));
+  difference = std::max(difference, std::abs(wanted - Product(second, found.gradients, at)));
+  return difference / (1 + std::abs(wanted)) / 100;
 }
 
 // What a stage computes of some records.
@@ -151,9 +250,9 @@ std::vector<float> Run(tfseq::Stage* stage, const std::vector<float>& in, size_t
   return found;
 }
 
-// A convolution, its transpose or none; a pooling; the sum of that with itself; a number for each
+// A convolution or a transposed one; a pooling; the sum of that with itself; a number for each
 // channel.
-double Networks(bool far) {
+double Inferences(bool far) {
   const Case each(far);
   const bool transposed = Between(0, 1);
   const auto& in = transposed ? each.maps : each.image;
@@ -225,8 +324,8 @@ int main() {
   double difference = 0;
   for (int time = 0; time < 300; ++time) {
     const bool far = time % 5 == 0;
-    difference = std::max(
-        {difference, Convolutions(far), Poolings(), Networks(far), DenseLayers()});
+    difference = std::max({difference, Convolutions(far, time % 2), Poolings(), Networks(), Linear(),
+                           Inferences(far), DenseLayers()});
   }
   std::printf("%d lanes: %g\n", tfseq::kLanes, difference);
   return difference < 1e-3 ? 0 : 1;

@@ -8,7 +8,7 @@ from tfseq import averaging, fused_update, models, native, optimizers, replicas,
 from tfseq.errors import UserError
 from tfseq.models import lowering
 from tfseq.multi_worker_model import Shared
-from tfseq.native.training import NativelyTrained, has_images
+from tfseq.native.training import NativelyTrained, has_few_channels
 
 WORTH_COMPILING = 1000
 """Records an epoch from which compiling takes less time than it saves."""
@@ -146,7 +146,7 @@ def _lowered(
     model: keras.Model, config: ConfigDict, num_records: int, *, on_gpu: bool
 ) -> keras.Model:
     """Returns what trains a model in other layouts, on a processor by own kernels if it can."""
-    own = config.lowering != "portable" and not on_gpu and has_images(model)
+    own = config.lowering != "portable" and not on_gpu and has_few_channels(model)
     if own and native.available():
         last = num_records % config.batch_size
         sizes = [config.batch_size] if num_records >= config.batch_size else []

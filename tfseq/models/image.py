@@ -1,14 +1,14 @@
 """Images with few channels in other layouts than (batch, height, width, channels).
 
 A layout is a class of images that knows how to do what the report's networks do with them:
-`tfseq.native.maps` for training on a processor, `tfseq.models.blocks` for that elsewhere and for
-exports, `tfseq.models.strips` for labelling under XLA.
+`tfseq.native` for a processor, `tfseq.models.blocks` for training elsewhere and for exports,
+`tfseq.models.strips` for labelling under XLA.
 """
 
 import abc
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import keras
@@ -101,7 +101,9 @@ class Layout:
     Attributes:
         from_plain: Makes an image of (batch, height, width, channels).
         can_convolve: Whether its images can do a convolution.
+        sequence_rules: How layers of one dimension are computed; in lines if there are none.
     """
 
     from_plain: Callable[[Tensor], Image]
     can_convolve: Callable[[Convolution], bool]
+    sequence_rules: Mapping[type, Callable[..., Any]] | None = None

@@ -16,10 +16,20 @@ from tfseq.models.layer_graph import Place
 _FEW = 4  # pairs of channel and filter up to which shifted sums beat Keras's convolution
 
 
+def is_small(layer: layers.Layer) -> bool:
+    """Whether a layer is a convolution that lines can do, and do faster than Keras."""
+    return (
+        type(layer) is layers.Conv1D
+        and layer.kernel.shape[1] * layer.filters <= _FEW
+        and is_simple(layer)
+        and layer.padding == "valid"
+        and layer.strides == (1,)
+    )
+
+
 def _conv1d(place: Place, value: Any) -> lines.Line | None:
     layer = place.layer
-    small = layer.kernel.shape[1] * layer.filters <= _FEW
-    if not (is_simple(layer) and small and layer.padding == "valid" and layer.strides == (1,)):
+    if not is_small(layer):
         return None
     kernel, bias = ops.convert_to_tensor(layer.kernel), ops.convert_to_tensor(layer.bias)
     return lines.convolve(kernel, bias, _line(value), training=place.training)

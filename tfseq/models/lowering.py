@@ -110,7 +110,7 @@ def _run(
     for layer in model.layers[1:]:
         taken = [values[id(tensor)] for tensor in inputs(layer)]
         value = None
-        for rules in (image_rules.RULES, line_rules.RULES):
+        for rules in (image_rules.RULES, layout.sequence_rules or line_rules.RULES):
             if value is None and type(layer) in rules:
                 value = rules[type(layer)](Place(graph, layer, training, layout), *taken)
         if value is None:

@@ -160,6 +160,24 @@ void SumImage(const Convolution& of, const std::vector<RowSum>& sums, const Rows
   }
 }
 
+// Adds the gradient of the kernel to sums.
+inline void AddWeightGradients(const Convolution& of, const std::vector<Terms>& terms,
+                               const Rows& image, const Rows& maps, double* sums) {
+  const int channels = of.maps.channels;
+  std::vector<const float*> rows(channels);
+  for (int row = 0; row < of.maps.height; ++row) {
+    for (int channel = 0; channel < channels; ++channel) {
+      rows[channel] = maps.data() + maps.Offset(channel * of.maps.height + row, 0, 0);
+    }
+    std::vector<double> products(terms[row].offsets.size() * channels, 0.0);
+    ProductsOfRows(image.data(), terms[row].offsets, rows.data(), of.maps.width, channels,
+                   products.data());
+    for (size_t index = 0; index < products.size(); ++index) {
+      sums[terms[row].weights[index / channels] + index % channels] += products[index];
+    }
+  }
+}
+
 }  // namespace tfseq
 
 #endif  // TFSEQ_NATIVE_CONVOLUTION_H_

@@ -53,7 +53,7 @@ class Network : public Stage {
   std::unique_ptr<Step> ReadStep(Reader& from) {
     switch (from.Number()) {
       case kConvolve: return std::make_unique<ConvolveStep>(from, empty_);
-      case kPool: return std::make_unique<PoolStep>(from, empty_);
+      case kPool: return std::make_unique<PoolStep>(from);
       case kAdd: return std::make_unique<AddStep>(from);
       default: return std::make_unique<MapStep>(from, empty_);
     }

@@ -7,7 +7,6 @@ dense ones and those that only move values, are NumPy's.
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +15,8 @@ import numpy as np
 from keras import layers
 
 from tfseq.models import image_rules
-from tfseq.models.image import Convolution
 from tfseq.models.layer_graph import LayerGraph, Place, inputs
-from tfseq.native import library
+from tfseq.native import library, sequence_rules
 from tfseq.native.recorded import LAYOUT, NotKnownError, Recorded
 from tfseq.native.stage import Stage
 
@@ -173,54 +171,10 @@ _PLAIN_STAGES: dict[type, Callable[[layers.Layer], Computed]] = {
 }
 
 
-def _conv1d(place: Place, value: Recorded) -> Recorded | None:
-    layer = place.layer
-    if not image_rules.is_simple(layer) or layer.padding != "valid":
-        return None
-    convolution = Convolution(
-        kernel=layer.kernel[None],
-        bias=layer.bias,
-        strides=(1, *layer.strides),
-        transposed=False,
-        offset=(0, 0),
-        shape=(1, *layer.output.shape[1:]),
-    )
-    return value.convolve(convolution, pooled=False)
-
-
-def _zero_padding1d(place: Place, value: Recorded) -> Recorded:
-    return value.shifted(*place.layer.padding)
-
-
-def _cropping1d(place: Place, value: Recorded) -> Recorded:
-    return value.shifted(*(-steps for steps in place.layer.cropping))
-
-
-def _max_pooling1d(place: Place, value: Recorded) -> Recorded | None:
-    layer = place.layer
-    if layer.pool_size != (2,) or layer.strides != (2,) or layer.padding != "valid":
-        return None
-    return value.pool(1)
-
-
-def _add(place: Place, *values: Recorded) -> Recorded | None:
-    del place
-    first, *others = values
-    if any(other.shape != first.shape for other in others):
-        return None
-    return functools.reduce(Recorded.add, values)
-
-
 _ALTER = (
     *(layers.Activation, layers.LeakyReLU, layers.BatchNormalization, layers.SpatialDropout2D),
     *(layers.ZeroPadding1D, layers.Cropping1D, layers.ZeroPadding2D, layers.Cropping2D),
 )
 """The layers that say something else of the image that they take, instead of writing another."""
 
-_RULES: dict[type, Callable[..., Recorded | None]] = image_rules.RULES | {
-    layers.Conv1D: _conv1d,
-    layers.ZeroPadding1D: _zero_padding1d,
-    layers.Cropping1D: _cropping1d,
-    layers.MaxPooling1D: _max_pooling1d,
-    layers.Add: _add,
-}
+_RULES = image_rules.RULES | sequence_rules.RULES

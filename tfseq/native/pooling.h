@@ -1,20 +1,23 @@
-// 2 x 2 windows of two rows.
+// Sums over rows, and 2 x 2 windows of two rows.
 #ifndef TFSEQ_NATIVE_POOLING_H_
 #define TFSEQ_NATIVE_POOLING_H_
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "rows.h"
 
 namespace tfseq {
 
-// The four values of some windows, times a sign. Of equal ones the first is the largest, and NaN is
+// The four values of some windows of two rows. Of equal ones the first is the largest, and NaN is
 // larger than a number.
 struct Window {
   Vector values[4];
 
-  Window(const Rows& rows, int step, float sign) {
-    for (int place = 0; place < 4; ++place) {
-      values[place] = Load(rows.data() + rows.Offset(place / 2, place % 2, step)) * sign;
-    }
+  Window(const float* upper, const float* lower) {
+    Split(Load(upper), Load(upper + kLanes), &values[0], &values[1]);
+    Split(Load(lower), Load(lower + kLanes), &values[2], &values[3]);
   }
 
   static auto Wins(Vector a, Vector b) { return (a >= b) | (a != a); }
@@ -22,7 +25,42 @@ struct Window {
   Vector Upper() const { return Larger(values[0], values[1]); }
   Vector Lower() const { return Larger(values[2], values[3]); }
   Vector Largest() const { return Larger(Upper(), Lower()); }
+
+  // A slope for each window, where it is largest.
+  void Place(Vector slope, Vector* slopes) const {
+    const auto upper = Wins(Upper(), Lower());
+    const auto first = Wins(values[0], values[1]), third = Wins(values[2], values[3]);
+    const decltype(upper) wins[4] = {upper & first, upper & ~first, ~upper & third,
+                                     ~upper & ~third};
+    for (int place = 0; place < 4; ++place) slopes[place] = wins[place] ? slope : Vector{};
+  }
 };
+
+// Adds the sums over some steps of what of(step) returns: of the first, and of both multiplied.
+template <class OfStep>
+void AddSumsOf(int steps, double* sums, OfStep of) {
+  constexpr int kPiece = 512;  // longer sums in float32 would lose digits
+  for (int start = 0; start < steps; start += kPiece) {
+    const int stop = std::min(steps, start + kPiece);
+    Vector sum[2] = {}, products[2] = {};
+    int step = start;
+    for (; step + kLanes <= stop; step += kLanes) {
+      const int half = step / kLanes % 2;
+      const auto [first, second] = of(step);
+      sum[half] += first;
+      products[half] += first * second;
+    }
+    if (step < stop) {
+      const auto [first, second] = of(step);
+      for (int lane = 0; lane < stop - step; ++lane) {
+        sum[0][lane] += first[lane];
+        products[0][lane] += first[lane] * second[lane];
+      }
+    }
+    sums[0] += Sum(sum[0] + sum[1]);
+    sums[1] += Sum(products[0] + products[1]);
+  }
+}
 
 }  // namespace tfseq
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import enum
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,28 +11,35 @@ from tfseq.native.stage import Stage
 
 
 class Kind(enum.IntEnum):
-    """What a step does, by the numbers of `tfseq/native/inference.cc`."""
+    """What a step does, by the numbers of `inference.cc` and `training.cc`.
+
+    What looks at each value alone is a map for the one and a chain for the other.
+    """
 
     CONVOLVE = 0
     POOL = 1
     ADD = 2
     MAP = 3
+    CHAIN = 3
 
 
-@dataclasses.dataclass
+Finish = tuple[float, np.ndarray, np.ndarray]
+"""What negative values are multiplied by; what each channel is then, and what is added to it."""
+
+
+@dataclasses.dataclass(eq=False)
 class Step:
     """What the kernels do.
 
     Attributes:
         numbers: The kind of the step, the images that it reads and writes, and its sizes.
-        weights: Of a convolution: its kernel and its bias.
-        finish: The slope of what is negative, and what each channel is then multiplied by and what
-            is added; None of a step that does not look at single values.
+        weights: Such as the kernel and the bias of a convolution, tensors or arrays.
+        finish: What it does to single values as it writes them; None of one that cannot.
     """
 
     numbers: list[int]
-    weights: list[np.ndarray]
-    finish: tuple[float, np.ndarray, np.ndarray] | None = None
+    weights: list[Any]
+    finish: Finish | None = None
 
     def arrays(self) -> list[np.ndarray]:
         """Returns all weights, as the kernels read them."""
@@ -42,11 +51,14 @@ class Program:
 
     Args:
         shape: (height, width, channels) of the image that it begins with.
+
+    Attributes:
+        steps: In the order in which they are done.
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self._shapes = [shape]
-        self._steps: list[Step] = []
+        self.steps: list[Step] = []
         self._writers: list[Step | None] = [None]
 
     @property
@@ -57,12 +69,13 @@ class Program:
     def add(self, shape: tuple[int, int, int], step: Step) -> None:
         """Adds a step that writes the next image."""
         self._shapes.append(shape)
-        self._steps.append(step)
+        self.steps.append(step)
         self._writers.append(step)
 
-    def width(self, image: int) -> int:
-        """Returns the steps of an image."""
-        return self._shapes[image][1]
+    def shape(self, image: int) -> tuple[int, int, int]:
+        """Returns (channels, height, width) of an image."""
+        height, width, channels = self._shapes[image]
+        return channels, height, width
 
     def finish(self, image: int, slope: float, factor: np.ndarray, summand: np.ndarray) -> None:
         """Has what is negative in an image multiplied by slope; then all by a factor, and added to.
@@ -72,7 +85,7 @@ class Program:
         writer = self._writers[image]
         if writer is None or writer.finish is None or not _join(writer, slope, factor, summand):
             step = Step([Kind.MAP, image], [], (slope, factor, summand))
-            self._steps.append(step)
+            self.steps.append(step)
             self._writers[image] = step
 
     def stage(self, output: int) -> Stage:
@@ -80,16 +93,19 @@ class Program:
 
         It returns None if something in either is not finite.
         """
+        arrays = [np.empty(0), *(array for step in self.steps for array in step.arrays())]
+        weights = np.concatenate([np.ravel(array) for array in arrays])
+        return Stage("network", self.numbers(output, self.steps), weights, self.shape(output))
+
+    def numbers(self, output: int, steps: Sequence[Step]) -> list[int]:
+        """Returns what the kernels have to know to compute an image in some steps."""
         numbers = [len(self._shapes), output]
-        for height, width, channels in self._shapes:
-            numbers += [channels, height, width]
-        numbers.append(len(self._steps))
-        for step in self._steps:
+        for image in range(len(self._shapes)):
+            numbers += self.shape(image)
+        numbers.append(len(steps))
+        for step in steps:
             numbers += step.numbers
-        arrays = [np.empty(0), *(array for step in self._steps for array in step.arrays())]
-        weights = np.concatenate([array.ravel() for array in arrays])
-        height, width, channels = self._shapes[output]
-        return Stage("network", numbers, weights, (channels, height, width))
+        return numbers
 
 
 def _join(writer: Step, slope: float, factor: np.ndarray, summand: np.ndarray) -> bool:
@@ -101,7 +117,7 @@ def _join(writer: Step, slope: float, factor: np.ndarray, summand: np.ndarray) -
     if old_slope != 1.0 or writer.numbers[0] != Kind.CONVOLVE:
         return False
     # The slope comes first: what came before it becomes part of the convolution.
-    kernel, bias = writer.weights
+    kernel, bias = map(np.asarray, writer.weights)
     transposed = bool(writer.numbers[-1])
     scaled = kernel * (old_factor[:, None] if transposed else old_factor)
     writer.weights = [scaled, bias * old_factor + old_summand]

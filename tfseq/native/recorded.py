@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tfseq.models.image import Convolution, Image, Layout, Tensor
-from tfseq.native.program import Kind, Program, Step
+from tfseq.native.program import Finish, Kind, Program, Step
 
 _MOST_PADDING = 32  # steps; with as long a kernel on top, the kernels have room for 64
 
@@ -72,7 +72,7 @@ class Recorded(Image):
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
         """Applies an activation, a layer."""
         ones, zeros = np.ones(self.shape[2]), np.zeros(self.shape[2])
-        return self._finish(_slope(function), ones, zeros)
+        return self._finish(slope(function), ones, zeros)
 
     def drop_channels(self, layer: keras.layers.SpatialDropout2D, *, training: bool) -> Self:
         """Returns the same: a program is for inference."""
@@ -94,20 +94,22 @@ class Recorded(Image):
     def convolve(self, convolution: Convolution, *, pooled: bool) -> Self:
         """Convolves it."""
         del pooled
-        kernel, bias = np.asarray(convolution.kernel), np.asarray(convolution.bias)
+        kernel = convolution.kernel
         reached = (convolution.shape[1] - 1) * convolution.strides[1] + kernel.shape[1]
         after = reached - convolution.offset[1] - self.shape[1]
+        if convolution.transposed and (self._padded or self._cropped):
+            raise NotKnownError("a transposed convolution of what is padded or cropped")
         if max(convolution.offset[1], 0 if convolution.transposed else after) > _MOST_PADDING:
             raise NotKnownError("padding that is longer than the kernels' room for it")
         offset = [convolution.offset[0], convolution.offset[1] - self.start]
-        pair = [_channels_first(self.shape), _channels_first(convolution.shape)]
+        height, width, filters = convolution.shape
+        pair = [self.program.shape(self.image), (filters, height, width)]
         image, maps = reversed(pair) if convolution.transposed else pair
         sizes = [0, *image, *maps, *kernel.shape[:2], *convolution.strides, *offset]
         places = [self.image, self.program.next_image]
         numbers = [Kind.CONVOLVE, *places, *sizes, int(convolution.transposed)]
-        filters = len(bias)
-        finish = (1.0, np.ones(filters), np.zeros(filters))
-        return self._next(convolution.shape, Step(numbers, [kernel, bias], finish))
+        weights = [kernel, convolution.bias]
+        return self._next(convolution.shape, Step(numbers, weights, self._no_finish(filters)))
 
     def max_pool(self) -> Self:
         """2 x 2 max pooling; an odd last row or step falls away."""
@@ -135,9 +137,13 @@ class Recorded(Image):
             self, start=start, shape=(height, width + before + after, channels)
         )
 
+    @staticmethod
+    def _no_finish(channels: int) -> Finish | None:
+        return 1.0, np.ones(channels), np.zeros(channels)
+
     @property
     def _width(self) -> int:
-        return self.program.width(self.image)
+        return self.program.shape(self.image)[2]
 
     @property
     def _stop(self) -> int:
@@ -147,9 +153,13 @@ class Recorded(Image):
     def _padded(self) -> bool:
         return self.start < 0 or self._stop > self._width
 
+    @property
+    def _cropped(self) -> bool:
+        return self.start > 0 or self._stop < self._width
+
     def _next(self, shape: tuple[int, int, int], step: Step) -> Self:
         self.program.add(shape, step)
-        return Recorded(self.program, self.program.next_image - 1, shape)
+        return type(self)(self.program, self.program.next_image - 1, shape)
 
     def _finish(self, slope: float, factor: np.ndarray, summand: np.ndarray) -> Self:
         if self._padded:
@@ -168,7 +178,7 @@ LAYOUT = Layout(
 )
 
 
-def _slope(layer: Any) -> float:
+def slope(layer: Any) -> float:
     """Returns what an activation multiplies negative numbers by."""
     if isinstance(layer, keras.layers.LeakyReLU):
         return float(layer.negative_slope)
@@ -176,8 +186,3 @@ def _slope(layer: Any) -> float:
     if layer.activation not in slopes:
         raise NotKnownError(layer.name)
     return slopes[layer.activation]
-
-
-def _channels_first(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    height, width, channels = shape
-    return channels, height, width

@@ -16,6 +16,14 @@ constexpr int kLanes = 8;
 #endif
 using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
 
+// Values of two vectors, counted through both.
+#ifdef __clang__
+#define TFSEQ_SHUFFLE(first, second, ...) __builtin_shufflevector(first, second, __VA_ARGS__)
+#else
+using Places = int __attribute__((vector_size(kLanes * sizeof(int))));
+#define TFSEQ_SHUFFLE(first, second, ...) __builtin_shuffle(first, second, Places{__VA_ARGS__})
+#endif
+
 // One instruction, wherever in memory it reads.
 inline Vector Load(const float* from) {
   Vector vector;
@@ -29,7 +37,37 @@ inline float Sum(Vector vector) {
   return sum;
 }
 
+// As far as there is something to read; zeros behind that.
+inline Vector LoadSome(const float* from, int count) {
+  if (count >= kLanes) return Load(from);
+  Vector vector = {};
+  std::memcpy(&vector, from, count * sizeof(float));
+  return vector;
+}
+
 inline void Store(Vector vector, float* to) { std::memcpy(to, &vector, sizeof(vector)); }
+
+// Every second of 2 * kLanes values that follow one another, and the others.
+inline void Split(Vector first, Vector second, Vector* even, Vector* odd) {
+#if defined(__AVX512F__)
+  *even = TFSEQ_SHUFFLE(first, second, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  *odd = TFSEQ_SHUFFLE(first, second, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#else
+  *even = TFSEQ_SHUFFLE(first, second, 0, 2, 4, 6, 8, 10, 12, 14);
+  *odd = TFSEQ_SHUFFLE(first, second, 1, 3, 5, 7, 9, 11, 13, 15);
+#endif
+}
+
+// What `Split` undoes.
+inline void Join(Vector even, Vector odd, Vector* first, Vector* second) {
+#if defined(__AVX512F__)
+  *first = TFSEQ_SHUFFLE(even, odd, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  *second = TFSEQ_SHUFFLE(even, odd, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#else
+  *first = TFSEQ_SHUFFLE(even, odd, 0, 8, 1, 9, 2, 10, 3, 11);
+  *second = TFSEQ_SHUFFLE(even, odd, 4, 12, 5, 13, 6, 14, 7, 15);
+#endif
+}
 
 // Writes vector(step) to each step of a row.
 template <class OfStep>
@@ -77,6 +115,8 @@ class Rows {
     }
     return sum;
   }
+
+  void Clear() { std::memset(data_.data(), 0, data_.size() * sizeof(float)); }
 
   bool Finite() const {
     Vector sums = {};  // of zeros, unless something is not finite

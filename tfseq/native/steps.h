@@ -17,11 +17,15 @@ namespace tfseq {
 struct Image {
   Size size;
   Rows rows;  // all of the first channel, then all of the next
+  float* elsewhere = nullptr;  // where the values lie, row behind row, if not in `rows`
 
   explicit Image(const Size& of, int phases = 1)
       : size(of), rows(of.rows(), of.width, phases) {}
 
-  float* At(int channel, int row) { return rows.At(channel * size.height + row, 0); }
+  float* At(int channel, int row) {
+    return elsewhere ? elsewhere + size.At(0, channel, row)
+                     : rows.At(channel * size.height + row, 0);
+  }
 };
 using Images = std::vector<Image>;
 
@@ -94,6 +98,7 @@ class ConvolveStep : public Step {
 struct View {
   int image, start;
 
+  View(int image, int start) : image(image), start(start) {}
   explicit View(Reader& from) : image(from.Number()), start(from.Number()) {}
   const float* At(Images& images, int channel, int row) const {
     return images[image].At(channel, row) + start;
@@ -103,28 +108,24 @@ struct View {
 // The largest of two steps of one row or of two.
 class PoolStep : public Step {
  public:
-  PoolStep(Reader& from, Images& images)
-      : from_(from), to_(from.Number()), height_(from.Number()),
-        room_(static_cast<int>(images.size())) {
-    images.emplace_back(Size{1, 2, 2 * images[to_].size.width}, 2);
-  }
+  explicit PoolStep(Reader& from) : from_(from), to_(from.Number()), height_(from.Number()) {}
 
   void Run(Images& images) const override {
     const Size& size = images[to_].size;
-    Rows& rows = images[room_].rows;
     for (int channel = 0; channel < size.channels; ++channel) {
       for (int row = 0; row < size.height; ++row) {
-        rows.CopyRow(0, from_.At(images, channel, row * height_));
-        rows.CopyRow(1, from_.At(images, channel, row * height_ + height_ - 1));
-        float* to = images[to_].At(channel, row);
-        ForVectors(size.width, to, [&](int step) { return Window(rows, step, 1.0f).Largest(); });
+        const float* upper = from_.At(images, channel, row * height_);
+        const float* lower = from_.At(images, channel, row * height_ + height_ - 1);
+        ForVectors(size.width, images[to_].At(channel, row), [&](int step) {
+          return Window(upper + 2 * step, lower + 2 * step).Largest();
+        });
       }
     }
   }
 
  private:
   const View from_;
-  const int to_, height_, room_;
+  const int to_, height_;
 };
 
 class AddStep : public Step {

@@ -8,18 +8,32 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from tfseq.models import line_rules
 from tfseq.models.image import Tensor
 from tfseq.models.lowering import Lowered
-from tfseq.native import maps
+from tfseq.native import recorded, trained
 
 
-def has_images(model: keras.Model) -> bool:
+def has_few_channels(model: keras.Model) -> bool:
     """Whether a model has the convolutions that the kernels are for."""
-    return any(type(layer) in (layers.Conv2D, layers.Conv2DTranspose) for layer in model.layers)
+    return any(
+        type(layer) in (layers.Conv2D, layers.Conv2DTranspose) or line_rules.is_small(layer)
+        for layer in model.layers
+    )
+
+
+def _begins_with_weights(model: keras.Model) -> bool:
+    """Whether something is trained before the first convolution."""
+    for layer in model.layers:
+        if isinstance(layer, (layers.Conv1D, layers.Conv2D, layers.Conv2DTranspose)):
+            return False
+        if layer.trainable_weights:
+            return True
+    return False
 
 
 class NativelyTrained(Lowered):
-    """A lowered model whose batches are trained in `tfseq.native.maps`.
+    """A lowered model whose batches are trained by own kernels (`tfseq.native.trained`).
 
     XLA has to know the size of a batch to call a kernel. A data set does not say it, since its last
     batch may be smaller: batches of known sizes get a program each, and others, as where damaged
@@ -42,7 +56,11 @@ class NativelyTrained(Lowered):
             return super().call(waveform)
         if waveform.shape[0] is None:
             return self.plain(waveform, training=True)
-        return self.compute(maps.LAYOUT, waveform, training=True)
+        try:
+            layout = trained.layout(first_wanted=_begins_with_weights(self.plain))
+            return self.compute(layout, waveform, training=True)
+        except recorded.NotKnownError:
+            return super().call(waveform, training=True)
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """Trains on a batch, and returns the metrics."""

@@ -7,6 +7,9 @@ from convolution_models import MODELS, image_model, scaled_below_zero
 from keras import layers
 
 from tfseq import native
+from tfseq.models.lowering import Lowered
+from tfseq.native import trained
+from tfseq.native.recorded import NotKnownError
 from tfseq.native.training import NativelyTrained
 
 
@@ -19,13 +22,17 @@ def output_and_gradients(compute, model, x):
     return [output, *tape.gradient(total, [x, *model.trainable_weights])]
 
 
+class WithInputGradient(Lowered):
+    def call(self, waveform, training=False):
+        return self.compute(trained.layout(), waveform, training=training)
+
+
 def by_own_kernels(model, x):
     assert native.available()
-
-    native_model = NativelyTrained(model, [])
+    lowered = WithInputGradient(model)
 
     def compute(x):
-        return native_model(x, training=True)
+        return lowered(x, training=True)
 
     with tf.device("CPU:0"):
         return tf.function(output_and_gradients, jit_compile=True)(compute, model, tf.constant(x))
@@ -45,8 +52,35 @@ def check(model, x):
         np.testing.assert_allclose(weight, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_any_model_of_convolutions_trains_the_same(model_and_input):
-    check(*model_and_input)
+def test_any_model_of_convolutions_trains_the_same(model_and_input, request):
+    if request.node.callspec.params["model_and_input"] == "more padding than image":
+        with pytest.raises(NotKnownError):
+            check(*model_and_input)
+    else:
+        check(*model_and_input)
+
+
+def test_what_they_do_not_know_is_trained_without_them():
+    model = MODELS["more padding than image"]()
+    x = tf.ones((2, *model.input.shape[1:]))
+    found = tf.function(NativelyTrained(model, []), jit_compile=True)(x, training=True)
+    np.testing.assert_allclose(found, model(x), rtol=1e-5, atol=1e-5)
+
+
+def test_a_gradient_of_the_input_is_left_out_where_nobody_asks():
+    model = MODELS["no padding"]()
+    x = tf.ones((2, *model.input.shape[1:]))
+    native_model = NativelyTrained(model, [])
+
+    def compute(x):
+        return native_model(x, training=True)
+
+    with tf.device("CPU:0"):
+        run = tf.function(output_and_gradients, jit_compile=True)
+        found, expected = (run(each, model, x) for each in (compute, model))
+    np.testing.assert_array_equal(found[1], np.zeros_like(x))
+    for one, two in zip(found[2:], expected[2:], strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("channels", range(1, 10))

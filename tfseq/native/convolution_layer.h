@@ -1,0 +1,101 @@
+// A convolution in training, or a transposed one.
+#ifndef TFSEQ_NATIVE_CONVOLUTION_LAYER_H_
+#define TFSEQ_NATIVE_CONVOLUTION_LAYER_H_
+
+#include <vector>
+
+#include "convolution.h"
+#include "layers.h"
+
+namespace tfseq {
+
+class ConvolutionLayer : public Layer {
+ public:
+  ConvolutionLayer(Reader& from, Images& rooms)
+      : place_(rooms.size()), of_(WithViews(from, in, out)), phased_(of_.stride_in_time > 1) {
+    const Size& image = of_.image;
+    rooms.emplace_back(Size{image.channels, phased_ ? image.height : 1, image.width},
+                       of_.stride_in_time);
+    rooms.emplace_back(Size{image.channels, 1, image.width}, of_.stride_in_time);
+    for (int row = 0; row < of_.maps.height; ++row) {
+      terms_.push_back(TermsOfMaps(of_, phased_ ? rooms[place_].rows : Image(image).rows, row));
+    }
+  }
+
+  int Weights() const override { return of_.weights() + Output().channels; }
+
+  void Read(const float* weights) override {
+    kernel_ = weights;
+    const Rows image(of_.image.rows(), of_.image.width, of_.stride_in_time);
+    to_maps_ = SumsOfMaps(of_, image, kernel_);
+    to_image_ = SumsOfImage(of_, Rows(of_.maps.rows(), of_.maps.width, 1), kernel_);
+    zeros_.assign(std::max(of_.image.channels, of_.maps.channels), 0.0f);
+  }
+
+  void Compute(Frame& frame) const override {
+    Image& to = frame.values[out];
+    Apply(frame, frame.values[in[0].image], of_.transposed, kernel_ + of_.weights(),
+          [&](int channel, int row) { return to.At(channel, row); });
+  }
+
+  // Writes the gradient of all that it reads, one row behind another.
+  void WriteGradient(Frame& frame, float* to) const {
+    const Size& size = of_.transposed ? of_.maps : of_.image;
+    Apply(frame, frame.gradients[out], !of_.transposed, zeros_.data(),
+          [&](int channel, int row) { return to + size.At(0, channel, row); });
+  }
+
+  void HandBack(Frame&, int, bool) const override {}
+  bool StaysInside(const Images&, int) const override { return false; }
+  bool TakesGradientsFromElsewhere() const override { return false; }
+
+  // Adds the gradients of kernel and bias.
+  void AddGradients(Frame& frame, double* sums) const {
+    Image& input = frame.values[in[0].image];
+    Image& output = frame.gradients[out];
+    const Rows& image = InPhases(frame, of_.transposed ? output : input);
+    AddWeightGradients(of_, terms_, image, of_.transposed ? input.rows : output.rows, sums);
+    for (int row = 0; row < output.size.rows(); ++row) {
+      sums[of_.weights() + row / output.size.height] += output.rows.SumOf(row);
+    }
+  }
+
+ private:
+  static Convolution WithViews(Reader& from, std::vector<View>& in, int& out) {
+    in.emplace_back(from.Number(), 0);
+    out = from.Number();
+    return Convolution(from.Numbers(14));
+  }
+
+  const Size& Output() const { return of_.transposed ? of_.image : of_.maps; }
+
+  // Convolves an image, or maps.
+  template <class Place>
+  void Apply(Frame& frame, Image& from, bool transposed, const float* bias, Place place) const {
+    const auto as_it_is = [](Vector sum, int) { return sum; };
+    if (transposed) {
+      SumImage(of_, to_image_, from.rows, bias, frame.rooms[place_ + 1].rows, place, as_it_is);
+    } else {
+      SumMaps(of_, to_maps_, InPhases(frame, from), bias, place, as_it_is);
+    }
+  }
+
+  const Rows& InPhases(Frame& frame, Image& image) const {
+    if (!phased_) return image.rows;
+    Rows& rows = frame.rooms[place_].rows;
+    for (int row = 0; row < image.size.rows(); ++row) rows.CopyRow(row, image.rows.At(row, 0));
+    return rows;
+  }
+
+  const size_t place_;  // of its rooms
+  const Convolution of_;
+  const bool phased_;
+  std::vector<Terms> terms_;
+  const float* kernel_ = nullptr;
+  std::vector<RowSum> to_maps_, to_image_;
+  std::vector<float> zeros_;
+};
+
+}  // namespace tfseq
+
+#endif  // TFSEQ_NATIVE_CONVOLUTION_LAYER_H_

@@ -1,0 +1,187 @@
+"""Trains the images of a model by two calls of the kernels, forward and back.
+
+An image holds no values: what is done to it is written down (`tfseq.native.recorded`), and the
+kernels compute all of it where its values are asked for, and its gradients at once
+(`tfseq/native/training.cc`). They go with XLA alone, and with a batch whose size is known.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import keras
+import tensorflow as tf
+
+from tfseq.models import normalization
+from tfseq.models.image import Layout, Tensor
+from tfseq.native import recorded, sequence_rules
+from tfseq.native.chain import Chain, ChainStep, joined
+from tfseq.native.library import call
+from tfseq.native.program import Kind, Program, Step
+
+
+class _Training(Program):
+    """A program, and the values that it begins with.
+
+    Args:
+        x: (batch, channels, height, width).
+        one_high: Whether they were sequences, without a height.
+        wanted: Whether their gradient is.
+    """
+
+    def __init__(self, x: Tensor, *, one_high: bool, wanted: bool) -> None:
+        _, channels, height, width = x.shape
+        super().__init__((height, width, channels))
+        self.x, self.one_high, self.wanted = x, one_high, wanted
+        self.masks: list[Tensor] = []
+        self._moved: set[str] = set()  # the layers that have their moving statistics
+
+    def output(self, image: int) -> Tensor:
+        """Returns the values of an image, (batch, channels, height, width)."""
+        steps = joined(self, image)
+        masks = tf.concat(self.masks, 1) if self.masks else tf.zeros((self.x.shape[0], 0))
+        arrays = [tf.convert_to_tensor(each) for step in steps for each in step.weights]
+        values, statistics = _compute(self, image, steps)(self.x, masks, *arrays)
+        for layer in _normalizations(steps):
+            channels = layer.gamma.shape[0]
+            mean, variance, statistics = tf.split(statistics, [channels, channels, -1])
+            if layer.name not in self._moved:
+                normalization.move(layer, mean, variance)
+            self._moved.add(layer.name)
+        return values
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained(recorded.Recorded):
+    """An image in training."""
+
+    program: _Training
+
+    @classmethod
+    def from_plain(cls, x: Tensor, *, wanted: bool) -> Self:
+        """Begins a program with (batch, height, width, channels) or (batch, steps, channels)."""
+        one_high = len(x.shape) == 3
+        if one_high:
+            x = x[:, None]
+        program = _Training(_channels_moved(x, 3, 1), one_high=one_high, wanted=wanted)
+        return cls(program, 0, tuple(x.shape[1:]))
+
+    def to_plain(self) -> Tensor:
+        """Computes it, with its channels last."""
+        plain = _channels_moved(self._values(), 1, 3)
+        return plain[:, 0] if self.program.one_high else plain
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Applies an activation, a layer."""
+        try:
+            return self._chain(Chain(before=recorded.slope(function)))
+        except recorded.NotKnownError:
+            # What XLA computes begins another program.
+            values = function(self._values())
+            program = _Training(values, one_high=self.program.one_high, wanted=True)
+            return type(self)(program, 0, self.shape)
+
+    def drop_channels(self, layer: keras.layers.SpatialDropout2D, *, training: bool) -> Self:
+        """Drops whole channels of a record."""
+        if not training or not layer.rate:
+            return self
+        masks, shape = self.program.masks, (self.program.x.shape[0], self.shape[2])
+        chances = keras.random.uniform(shape, seed=layer.seed_generator)
+        masks.append(tf.where(chances >= layer.rate, 1.0 / (1.0 - layer.rate), 0.0))
+        return self._chain(Chain(mask=sum(mask.shape[1] for mask in masks[:-1])))
+
+    def normalize(
+        self, layer: keras.layers.BatchNormalization, *, training: bool, pooled: bool
+    ) -> Self:
+        """Normalizes it by the moments of the batch."""
+        del training, pooled
+        return self._chain(Chain(normalization=layer))
+
+    def pool(self, rows: int) -> Self:
+        """Max pooling of two steps of one row or of two."""
+        if self._padded:
+            raise recorded.NotKnownError("a pooling of what is padded")
+        return super().pool(rows)
+
+    def _values(self) -> Tensor:
+        """Returns (batch, channels, height, width)."""
+        if self._padded:
+            raise recorded.NotKnownError("an output that is padded")
+        return self.program.output(self.image)[..., self.start : self.start + self.shape[1]]
+
+    def _chain(self, chain: Chain) -> Self:
+        return self._next(self.shape, chain.step(self.image, self.start, self.program.next_image))
+
+    @staticmethod
+    def _no_finish(channels: int) -> None:
+        del channels
+
+
+def _channels_moved(x: Tensor, source: int, target: int) -> Tensor:
+    """Moves the channels of images; one channel moves nothing in memory, which XLA does not see."""
+    order = [axis for axis in range(4) if axis != source]
+    order.insert(target, source)
+    if x.shape[source] == 1:
+        return tf.reshape(x, [x.shape[axis] for axis in order])
+    return tf.transpose(x, order)
+
+
+def layout(*, first_wanted: bool = True) -> Layout:
+    """Returns the layout of images of one pass through a model.
+
+    Args:
+        first_wanted: Whether what its first program begins with needs a gradient.
+    """
+    begun: list[tuple[Tensor, Trained]] = []
+
+    def from_plain(x: Tensor) -> Trained:
+        for other, image in begun:
+            if other is x:
+                return image
+        image = Trained.from_plain(x, wanted=bool(begun) or first_wanted)
+        begun.append((x, image))
+        return image
+
+    return Layout(
+        from_plain=from_plain,
+        can_convolve=recorded.LAYOUT.can_convolve,
+        sequence_rules=sequence_rules.RULES,
+    )
+
+
+def _normalizations(steps: Sequence[Step]) -> list[keras.layers.BatchNormalization]:
+    chains = [step.chain for step in steps if isinstance(step, ChainStep)]
+    return [chain.normalization for chain in chains if chain.normalization]
+
+
+def _compute(
+    program: _Training, image: int, steps: Sequence[Step]
+) -> Callable[..., tuple[Tensor, Tensor]]:
+    """Returns what computes an image and the statistics of (x, masks, *arrays)."""
+    batch, masks = program.x.shape[0], sum(mask.shape[1] for mask in program.masks)
+    integers = [batch, masks, int(program.wanted), *program.numbers(image, steps)]
+    shape = (batch, *program.shape(image))
+    statistics = 2 * sum(layer.gamma.shape[0] for layer in _normalizations(steps))
+    convolutions = [step for step in steps if step.numbers[0] == Kind.CONVOLVE]
+    kept = batch * sum(math.prod(program.shape(step.numbers[2])) for step in convolutions)
+
+    @tf.custom_gradient
+    def compute(x: Tensor, masks: Tensor, *arrays: Tensor) -> tuple[tuple[Tensor, ...], Callable]:
+        operands = [x, masks, tf.concat([tf.reshape(each, [-1]) for each in arrays], 0)]
+        size = math.prod(shape)
+        # The kernels read some values more than there are.
+        found = call("train_forward", operands, [size + statistics + kept + 64], integers)
+
+        def gradient(upstream: Tensor, _: Tensor) -> tuple[Tensor, ...]:
+            sizes = [math.prod(each.shape) for each in arrays]
+            sizes.append(math.prod(x.shape) if program.wanted else 0)
+            back = call("train_backward", [*operands, found, upstream], [sum(sizes)], integers)
+            *parts, of_x = tf.split(back, sizes)
+            of_x = tf.reshape(of_x, x.shape) if program.wanted else tf.zeros_like(x)
+            shapes = [each.shape for each in arrays]
+            return of_x, tf.zeros_like(masks), *map(tf.reshape, parts, shapes)
+
+        return (tf.reshape(found[:size], shape), found[size : size + statistics]), gradient
+
+    return compute

@@ -1,0 +1,247 @@
+// Trains: what a batch of records gives, and the gradients of that, by one call each.
+//
+// A network is cut at its batch normalizations, since the moments are those of all records. What
+// lies between is computed record by record, so that it stays in the cache. What convolutions write
+// is kept from one cut to the next and for the gradients, and so are the gradients of what they
+// read; all else is computed again where it is needed, which takes less time than to keep it.
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plan.h"
+#include "records.h"
+
+namespace tfseq {
+namespace {
+
+class Training : private Plan {
+ public:
+  using Plan::Plan;
+
+  // The output of all records; then the statistics of all normalizations; then what is kept.
+  void Forward(const float* image, const float* masks, const float* weights, float* to) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    float* statistics = to + records_ * images_[output_].size.values();
+    Begin(image, masks, weights, statistics + statistics_);
+    known_.assign(images_.size(), false);
+    for (const Phase& phase : forward_) {
+      SumsByRecord sums(records_, phase.normalization ? phase.normalization->statistics() : 0);
+      ForEachFrame([&](int record, Work& work) {
+        for (const auto* layer : phase.convolutions) {
+          Image& image = work.frame.values[layer->out];
+          if (stays_[layer->out]) image.elsewhere = Kept(record, layer->out);
+          Value(record, work, layer->out);
+          if (!stays_[layer->out]) Write(image, Kept(record, layer->out));
+        }
+        if (phase.normalization) {
+          Value(record, work, phase.normalization->in[0].image);
+          phase.normalization->AddMoments(work.frame, sums.Of(record));
+        } else {
+          Value(record, work, output_);
+          Write(work.frame.values[output_], to + record * images_[output_].size.values());
+        }
+      });
+      for (const auto* layer : phase.convolutions) known_[layer->out] = true;
+      if (phase.normalization) {
+        std::vector<float> totals(phase.normalization->statistics());
+        sums.Totals(totals.data());
+        phase.normalization->WriteStatistics(totals.data(), Count(*phase.normalization),
+                                             statistics);
+        phase.normalization->ReadStatistics(statistics);
+        statistics += phase.normalization->statistics();
+      }
+    }
+  }
+
+  // The gradients of all weights; then that of the image, if it is wanted.
+  void Backward(const float* image, const float* masks, const float* weights, float* forward,
+                const float* upstream, float* to) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const float* statistics = forward + records_ * images_[output_].size.values();
+    Begin(image, masks, weights, forward + records_ * images_[output_].size.values() + statistics_);
+    known_.assign(images_.size(), true);
+    for (const Phase& phase : forward_) {
+      if (!phase.normalization) continue;
+      phase.normalization->ReadStatistics(statistics);
+      statistics += phase.normalization->statistics();
+    }
+    upstream_ = upstream;
+    const std::unique_ptr<float[]> handed(new float[records_ * handed_of_a_record_ + 64]);
+    handed_ = handed.get();
+    std::fill(to, to + weights_, 0.0f);
+    for (const Phase& phase : backward_) RunBackward(phase, to);
+    if (!wants_input_) return;
+    float* gradient = to + weights_;
+    ForEachFrame([&](int record, Work& work) {
+      Gradient(record, work, 0);
+      Write(work.frame.gradients[0], gradient + record * images_[0].size.values());
+    });
+  }
+
+ private:
+  // A thread's frame, and what of it is that of the record.
+  struct Work {
+    Frame frame;
+    std::vector<char> has_value, has_gradient;
+  };
+
+  void Begin(const float* image, const float* masks, const float* weights, float* kept) {
+    image_ = image, mask_values_ = masks, kept_values_ = kept;
+    for (const auto& layer : layers_) layer->Read(weights + weight_at_[layer.get()]);
+  }
+
+  // Calls run(record, work) for each record.
+  void ForEachFrame(const std::function<void(int, Work&)>& run) {
+    std::atomic<int> next{0};
+    Threads::Shared().Run([&] {
+      Work work = TakeWork();
+      for (int record; (record = next++) < records_;) {
+        work.has_value.assign(images_.size(), false);
+        work.has_gradient.assign(images_.size(), false);
+        work.frame.masks = mask_values_ + record * size_t(masks_);
+        run(record, work);
+      }
+      std::lock_guard<std::mutex> lock(free_mutex_);
+      free_.push_back(std::move(work));
+    });
+  }
+
+  Work TakeWork() {
+    std::lock_guard<std::mutex> lock(free_mutex_);
+    if (free_.empty()) return {{images_, images_, rooms_, nullptr}, {}, {}};
+    Work work = std::move(free_.back());
+    free_.pop_back();
+    return work;
+  }
+
+  // Computes an image of a record, unless it was.
+  void Value(int record, Work& work, int image) {
+    if (std::exchange(work.has_value[image], true)) return;
+    if (image == 0) {
+      work.frame.values[0].rows.CopyFrom(image_ + record * images_[0].size.values());
+    } else if (kept_[image] >= 0 && known_[image]) {
+      if (stays_[image]) {
+        work.frame.values[image].elsewhere = Kept(record, image);
+      } else {
+        work.frame.values[image].rows.CopyFrom(Kept(record, image));
+      }
+    } else {
+      for (const View& view : writers_[image]->in) Value(record, work, view.image);
+      writers_[image]->Compute(work.frame);
+    }
+  }
+
+  // Computes the gradient of an image of a record, unless it was.
+  void Gradient(int record, Work& work, int image) {
+    if (std::exchange(work.has_gradient[image], true)) return;
+    if (handed_whole_[image]) {
+      work.frame.gradients[image].elsewhere = Handed(record, readers_[image][0].layer);
+      return;
+    }
+    Image& gradient = work.frame.gradients[image];
+    bool fresh = true;
+    const auto add = [&](const float* from) {
+      for (int line = 0; line < gradient.size.rows(); ++line, from += gradient.size.width) {
+        AddToRow(fresh, gradient.rows.At(line, 0), gradient.size.width, 0, gradient.size.width,
+                 [&](int step) { return LoadSome(from + step, gradient.size.width - step); });
+      }
+      fresh = false;
+    };
+    if (image == output_) add(upstream_ + record * gradient.size.values());
+    for (const Use& use : readers_[image]) {
+      if (dynamic_cast<const ConvolutionLayer*>(use.layer)) {
+        add(Handed(record, use.layer));
+        continue;
+      }
+      Gradient(record, work, use.layer->out);
+      if (use.layer->LooksBack()) Value(record, work, image);
+      if (fresh && !use.layer->HandsAll(work.frame, use.operand)) {
+        gradient.rows.Clear();
+        fresh = false;
+      }
+      use.layer->HandBack(work.frame, use.operand, fresh);
+      fresh = false;
+    }
+    if (fresh) gradient.rows.Clear();
+  }
+
+  void RunBackward(const Phase& phase, float* to) {
+    std::vector<SumsByRecord> sums;
+    for (const auto* layer : phase.convolutions) sums.emplace_back(records_, layer->Weights());
+    SumsByRecord moments(records_, phase.normalization ? phase.normalization->statistics() : 0);
+    ForEachFrame([&](int record, Work& work) {
+      for (size_t at = 0; at < phase.convolutions.size(); ++at) {
+        const ConvolutionLayer& layer = *phase.convolutions[at];
+        Gradient(record, work, layer.out);
+        Value(record, work, layer.in[0].image);
+        layer.AddGradients(work.frame, sums[at].Of(record));
+        if (wanted_[layer.in[0].image]) layer.WriteGradient(work.frame, Handed(record, &layer));
+      }
+      if (!phase.normalization) return;
+      Gradient(record, work, phase.normalization->out);
+      Value(record, work, phase.normalization->in[0].image);
+      phase.normalization->AddGradients(work.frame, moments.Of(record));
+    });
+    for (size_t at = 0; at < phase.convolutions.size(); ++at) {
+      sums[at].Totals(to + weight_at_[phase.convolutions[at]]);
+    }
+    if (!phase.normalization) return;
+    std::vector<float> totals(phase.normalization->statistics());
+    moments.Totals(totals.data());
+    phase.normalization->ReadGradients(totals.data(), Count(*phase.normalization),
+                                       to + weight_at_[phase.normalization]);
+  }
+
+  void Write(Image& image, float* to) const {
+    for (int row = 0; row < image.size.rows(); ++row, to += image.size.width) {
+      std::memcpy(to, image.rows.At(row, 0), image.size.width * sizeof(float));
+    }
+  }
+
+  float* Kept(int record, int image) const {
+    return kept_values_ + record * kept_of_a_record_ + kept_[image];
+  }
+  float* Handed(int record, const Layer* layer) const {
+    return handed_ + record * handed_of_a_record_ + handed_at_.at(layer);
+  }
+
+  // A batch.
+  const float *image_ = nullptr, *mask_values_ = nullptr, *upstream_ = nullptr;
+  float *kept_values_ = nullptr, *handed_ = nullptr;
+  std::vector<char> known_;  // which images are kept by now
+  std::mutex mutex_, free_mutex_;
+  std::vector<Work> free_;
+};
+
+// The training of a text, with all that it works with. Of many, those that were used last are held.
+std::shared_ptr<Training> Of(const char* text, size_t length) {
+  constexpr size_t kMost = 8;
+  using Named = std::pair<std::string, std::shared_ptr<Training>>;
+  static std::mutex mutex;
+  static auto* trainings = new std::vector<Named>;
+  std::lock_guard<std::mutex> lock(mutex);
+  const std::string name(text, length);
+  const auto found = std::find_if(trainings->begin(), trainings->end(),
+                                  [&](const Named& each) { return each.first == name; });
+  if (found != trainings->end()) {
+    std::rotate(found, found + 1, trainings->end());
+  } else {
+    if (trainings->size() == kMost) trainings->erase(trainings->begin());
+    trainings->emplace_back(name, std::make_shared<Training>(Integers(text, length)));
+  }
+  return trainings->back().second;
+}
+
+}  // namespace
+}  // namespace tfseq
+
+TFSEQ_CALL(tfseq_train_forward, Of(text, length)->Forward(in[0], in[1], in[2], out))
+TFSEQ_CALL(tfseq_train_backward,
+           Of(text, length)->Backward(in[0], in[1], in[2], const_cast<float*>(in[3]), in[4], out))
