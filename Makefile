@@ -23,7 +23,7 @@ train: $(VENV)/.installed
 	$(BIN)/python -m tfseq.train --model=seqnet
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --dist=loadfile
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --dist=loadfile --no-loadscope-reorder
 
 # Kills, damaged data, full disks.
 test-faults: $(VENV)/.installed-test

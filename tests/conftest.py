@@ -22,6 +22,13 @@ os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 # Several processes of the tests share a GPU.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
+_LONGEST = (
+    *("test_benchmarks.py", "test_tutorial.py", "test_train_continues.py", "test_trainer.py"),
+    *("test_multi_worker.py", "test_pusher_kills.py", "test_jax_backend.py", "test_search.py"),
+    *("test_cross_validate.py", "test_distributed.py", "test_intervals.py", "test_train.py"),
+)
+"""The files that take minutes. They come first: no process then waits for another's long one."""
+
 _GOLDEN = Path(__file__).with_name("golden")
 _GOLDEN_SETTINGS = {
     "mlp": {"hidden_units": (16, 12, 8), "dropout": (0, 0, 0)},
@@ -29,6 +36,11 @@ _GOLDEN_SETTINGS = {
     "conv_ae": {"dropout": 0},
     "resnet": {},
 }
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.fixture(scope="session")
