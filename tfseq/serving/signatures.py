@@ -80,16 +80,18 @@ def save(
 
 def _signatures(network: _Network, shape: tuple[int, int], within: Range) -> dict[str, Callable]:
     waveforms = tf.TensorSpec((None, *shape), tf.float32, name="waveform")
+    strings = tf.TensorSpec((None,), tf.string, name="examples")
 
-    @tf.function(input_signature=[waveforms])
+    # There is no Python for AutoGraph to rewrite, and looking for it takes a second.
+    @tf.function(input_signature=[waveforms], autograph=False)
     def serve(waveform: tf.Tensor) -> _Outputs:
         return _answer(network, _of_shape(waveform, shape))
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="examples")])
+    @tf.function(input_signature=[strings], autograph=False)
     def serve_examples(examples: tf.Tensor) -> _Outputs:
         return _answer(network, parse(examples, "waveform", shape))
 
-    @tf.function(input_signature=[waveforms])
+    @tf.function(input_signature=[waveforms], autograph=False)
     def validate(waveform: tf.Tensor) -> _Outputs:
         return _validate(network, _of_shape(waveform, shape), within)
 
