@@ -97,7 +97,7 @@ struct Trained {
           const std::vector<float>& upstream, size_t kept) {
     std::string text;
     for (const int number : numbers) text += std::to_string(number) + " ";
-    std::vector<float> found(upstream.size() + kept + 64);
+    std::vector<float> found(upstream.size() + kept + numbers[0] * size_t(tfseq::kBehind));
     gradients.resize(weights.size() + image.size());
     const float* in[] = {image.data(), masks.data(), weights.data(), found.data(),
                          upstream.data()};

@@ -20,6 +20,9 @@ struct Phase {
   ChainLayer* normalization = nullptr;
 };
 
+// Values that are read behind the last one of a record, and not used.
+constexpr int kBehind = 64;
+
 class Plan {
  public:
   explicit Plan(const std::vector<int>& numbers) {
@@ -33,6 +36,7 @@ class Plan {
     }
     writers_.resize(count), readers_.resize(count), kept_.resize(count, -1);
     for (int left = from.Number(); left > 0; --left) Add(from);
+    kept_of_a_record_ += kBehind, handed_of_a_record_ += kBehind;
     Cut();
     Place();
   }

@@ -20,6 +20,8 @@ from tfseq.native.chain import Chain, ChainStep, joined
 from tfseq.native.library import call
 from tfseq.native.program import Kind, Program, Step
 
+_BEHIND = 64  # values behind what is kept of a record: tfseq/native/plan.h
+
 
 class _Training(Program):
     """A program, and the values that it begins with.
@@ -164,14 +166,14 @@ def _compute(
     shape = (batch, *program.shape(image))
     statistics = 2 * sum(layer.gamma.shape[0] for layer in _normalizations(steps))
     convolutions = [step for step in steps if step.numbers[0] == Kind.CONVOLVE]
-    kept = batch * sum(math.prod(program.shape(step.numbers[2])) for step in convolutions)
+    kept = sum(math.prod(program.shape(step.numbers[2])) for step in convolutions)
+    kept = batch * (kept + _BEHIND)
 
     @tf.custom_gradient
     def compute(x: Tensor, masks: Tensor, *arrays: Tensor) -> tuple[tuple[Tensor, ...], Callable]:
         operands = [x, masks, tf.concat([tf.reshape(each, [-1]) for each in arrays], 0)]
         size = math.prod(shape)
-        # The kernels read some values more than there are.
-        found = call("train_forward", operands, [size + statistics + kept + 64], integers)
+        found = call("train_forward", operands, [size + statistics + kept], integers)
 
         def gradient(upstream: Tensor, _: Tensor) -> tuple[Tensor, ...]:
             sizes = [math.prod(each.shape) for each in arrays]

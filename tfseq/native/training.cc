@@ -73,7 +73,7 @@ class Training : private Plan {
       statistics += phase.normalization->statistics();
     }
     upstream_ = upstream;
-    const std::unique_ptr<float[]> handed(new float[records_ * handed_of_a_record_ + 64]);
+    const std::unique_ptr<float[]> handed(new float[records_ * handed_of_a_record_]);
     handed_ = handed.get();
     std::fill(to, to + weights_, 0.0f);
     for (const Phase& phase : backward_) RunBackward(phase, to);
