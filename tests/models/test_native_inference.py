@@ -124,6 +124,19 @@ def test_what_they_do_not_know_is_said(settings):
         NativeInference(models.build("cnn", waveform_shape=(4, 400), **settings))
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        [layers.Dense(5)],  # of images
+        [layers.Flatten(), layers.Dense(5, activation="relu")],
+        [layers.Flatten(), layers.Dense(5, use_bias=False)],
+    ],
+)
+def test_dense_layers_of_another_kind_are_not_known(last):
+    with pytest.raises(NotKnownError):
+        NativeInference(image_model((2, 30, 1), layers.Conv2D(3, 2), *last))
+
+
 def test_models_of_sixteen_bits_are_not_known():
     policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
     model = image_model((2, 30, 1), layers.Conv2D(3, 3, padding="same", dtype=policy))

@@ -9,6 +9,11 @@
 
 namespace tfseq {
 
+// Leaves a sum as it is.
+struct AsItIs {
+  Vector operator()(Vector sum, int) const { return sum; }
+};
+
 class ConvolutionLayer : public Layer {
  public:
   ConvolutionLayer(Reader& from, Images& rooms)
@@ -72,11 +77,10 @@ class ConvolutionLayer : public Layer {
   // Convolves an image, or maps.
   template <class Place>
   void Apply(Frame& frame, Image& from, bool transposed, const float* bias, Place place) const {
-    const auto as_it_is = [](Vector sum, int) { return sum; };
     if (transposed) {
-      SumImage(of_, to_image_, from.rows, bias, frame.rooms[place_ + 1].rows, place, as_it_is);
+      SumImage(of_, to_image_, from.rows, bias, frame.rooms[place_ + 1].rows, place, AsItIs());
     } else {
-      SumMaps(of_, to_maps_, InPhases(frame, from), bias, place, as_it_is);
+      SumMaps(of_, to_maps_, InPhases(frame, from), bias, place, AsItIs());
     }
   }
 

@@ -15,9 +15,10 @@ import numpy as np
 from keras import layers
 
 from tfseq.models import image_rules
+from tfseq.models.image import Layout
 from tfseq.models.layer_graph import LayerGraph, Place, inputs
 from tfseq.native import library, sequence_rules
-from tfseq.native.recorded import LAYOUT, NotKnownError, Recorded
+from tfseq.native.recorded import NotKnownError, Recorded, can_convolve
 from tfseq.native.stage import Stage
 
 Computed = Callable[[np.ndarray], np.ndarray | None]
@@ -75,6 +76,7 @@ class _Cutter:
 
     def __init__(self, model: keras.Model) -> None:
         self._model, self._graph = model, LayerGraph(model)
+        self._layout = Layout(from_plain=self._image, can_convolve=can_convolve)
         self._stages: list[Computed] = []
         self._last = _Plain(model.input.shape)  # what the stages so far return
         self._begun: Recorded | None = None  # that as an image of a program, which is not ended
@@ -102,7 +104,7 @@ class _Cutter:
             raise NotKnownError(layer.name)
         if type(layer) in _ALTER and self._graph.next(self._graph.previous(layer)) is not layer:
             raise NotKnownError(f"{layer.name} alters what another layer reads")
-        place = Place(self._graph, layer, training=False, layout=LAYOUT)
+        place = Place(self._graph, layer, training=False, layout=self._layout)
         value = rule(place, *map(self._image, taken))
         if value is None:
             raise NotKnownError(layer.name)
@@ -142,7 +144,8 @@ def _permute(layer: layers.Layer) -> Computed:
 
 
 def _dense(layer: layers.Layer) -> Computed:
-    if not layer.use_bias or layer.activation is not keras.activations.linear:
+    simple = layer.use_bias and layer.activation is keras.activations.linear
+    if not simple or len(layer.input.shape) != 2:
         raise NotKnownError(layer.name)
     weights = [np.ravel(layer.kernel), np.asarray(layer.bias)]
     units = layer.units
@@ -169,7 +172,6 @@ _PLAIN_STAGES: dict[type, Callable[[layers.Layer], Computed]] = {
     layers.Identity: _as_it_is,
     layers.Dropout: _as_it_is,
 }
-
 
 _ALTER = (
     *(layers.Activation, layers.LeakyReLU, layers.BatchNormalization, layers.SpatialDropout2D),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent import futures
 from pathlib import Path
 
 import tensorflow as tf
@@ -17,7 +18,7 @@ from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
 _SOURCES = Path(__file__).parent
 # GNU's C++ allows a product and a sum to be one instruction; the standard's does not.
-_FLAGS = ("-std=gnu++17", "-O3", "-march=native", "-fPIC", "-shared")
+_FLAGS = ("-std=gnu++17", "-O3", "-march=native", "-fPIC")
 _LONGEST_BUILD = 300  # seconds
 
 
@@ -104,9 +105,16 @@ def _build(compiler: list[str], sources: list[Path], folder: Path) -> None:
     named = f"-Wl,-soname,{tensorflow.name}"
     _run([*compiler, "-shared", named, "-x", "c++", os.devnull, "-o", str(stub)])
     include = ["-isystem", tf.sysconfig.get_include()]
+
+    def compiled(source: Path) -> str:
+        target = str(folder / f"{source.stem}.o")
+        _run([*compiler, *_FLAGS, *include, "-c", str(source), "-o", target])
+        return target
+
+    with futures.ThreadPoolExecutor() as pool:
+        objects = list(pool.map(compiled, sources))
     linked = ["-Wl,--no-as-needed", str(stub), "-pthread"]
-    target = ["-o", str(folder / "native.so")]
-    _run([*compiler, *_FLAGS, *include, *map(str, sources), *linked, *target])
+    _run([*compiler, "-shared", *objects, *linked, "-o", str(folder / "native.so")])
 
 
 def _run(command: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from tfseq.models.image import Convolution, Image, Layout, Tensor
+from tfseq.models.image import Convolution, Image, Tensor
 from tfseq.native.program import Finish, Kind, Program, Step
 
 _MOST_PADDING = 32  # steps; with as long a kernel on top, the kernels have room for 64
@@ -168,14 +168,9 @@ class Recorded(Image):
         return self
 
 
-def _begun(x: Tensor) -> Recorded:
-    return Recorded.first(x.shape)
-
-
-LAYOUT = Layout(
-    from_plain=_begun,
-    can_convolve=lambda convolution: convolution.kernel.shape[1] <= _MOST_PADDING,
-)
+def can_convolve(convolution: Convolution) -> bool:
+    """Whether a kernel is short enough."""
+    return convolution.kernel.shape[1] <= _MOST_PADDING
 
 
 def slope(layer: Any) -> float:

@@ -147,7 +147,7 @@ def layout(*, first_wanted: bool = True) -> Layout:
 
     return Layout(
         from_plain=from_plain,
-        can_convolve=recorded.LAYOUT.can_convolve,
+        can_convolve=recorded.can_convolve,
         sequence_rules=sequence_rules.RULES,
     )
 
