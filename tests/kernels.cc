@@ -117,7 +117,7 @@ double Convolutions(bool far, bool transposed) {
   std::vector<int> numbers = {each.records, 0, 1, 2, 1};
   numbers.insert(numbers.end(), from.begin(), from.end());
   numbers.insert(numbers.end(), to.begin(), to.end());
-  for (const int number : {1, 0, 0, 1, 0, image[0], image[1], image[2], maps[0], maps[1], maps[2],
+  for (const int number : {1, 0, 0, 1, image[0], image[1], image[2], maps[0], maps[1], maps[2],
                            each.kernel_height, each.kernel_width, each.stride,
                            each.stride_in_time, each.offset, each.before, int(transposed)}) {
     numbers.push_back(number);
@@ -185,11 +185,11 @@ double Networks() {
       filters, pooled_height, pooled, filters, pooled_height, pooled,
       filters, pooled_height, pooled + 3,
       5,
-      0, 0, 1, 0, channels, height, width, filters, height, width, 3, 3, 1, 1, 1, 1, 0,
-      3, 1, start, 2, 0, 1,
+      0, 0, 1, channels, height, width, filters, height, width, 3, 3, 1, 1, 1, 1, 0,
+      4, 1, start, 2, 0, 1,
       1, 2, 0, 3, rows,
       2, 3, 0, 3, 0, 4,
-      3, 4, -2, 5, -1, 0};
+      4, 4, -2, 5, -1, 0};
   const auto image = Noise(size_t(records) * channels * height * width);
   const auto upstream = Noise(size_t(records) * filters * pooled_height * (pooled + 3));
   std::vector<float> weights = Noise(9 * channels * filters + filters + 2 + 3 * filters + 1 + 2);
@@ -208,33 +208,43 @@ double Product(const std::vector<float>& one, const std::vector<float>& two, siz
   return sum;
 }
 
-// Two convolutions with views, masks and sums between them are linear in what they read, and in
-// the weights of each: the gradient of each times that is the output times what comes back.
-double Linear() {
+// Two convolutions with views, masks, sums and poolings between them grow with what they read, and
+// with the weights of each, in proportion: the gradient of each times that is the output times what
+// comes back.
+double Proportional() {
   const int records = Between(1, 9), channels = Between(1, 3), height = Between(1, 3);
   const int width = Between(8, 90), start = Between(-3, 3), filters = Between(1, 4);
-  const int shifted = width + Between(-2, 2), last = Between(1, 3), reached = shifted + 2;
-  const std::vector<int> numbers = {
+  const int shifted = width + Between(-2, 2), last = Between(1, 3), pools = Between(0, 1);
+  const int third = pools ? shifted / 2 : shifted, reached = third + 2;
+  std::vector<int> numbers = {
       records, filters, 1, 6, 5,
       channels, height, width, filters, height, width, filters, height, shifted,
-      filters, height, shifted, filters, height, shifted, last, height, reached,
+      filters, height, shifted, filters, height, third, last, height, reached,
       5,
-      0, 0, 1, 0, channels, height, width, filters, height, width, 3, 3, 1, 1, 1, 1, 0,
-      3, 1, start, 2, 0, 0,
-      2, 2, 0, 1, -start, 3,
-      3, 3, 0, 4, -1, 0,
-      0, 4, 5, 0, filters, height, shifted, last, height, reached, 1, 3, 1, 1, 0, 2, 0};
+      0, 0, 1, channels, height, width, filters, height, width, 3, 3, 1, 1, 1, 1, 0,
+      4, 1, start, 2, 0, 0,
+      2, 2, 0, 1, -start, 3};
+  for (const int number : pools ? std::vector<int>{1, 3, 0, 4, 1}
+                                : std::vector<int>{4, 3, 0, 4, -1, 0}) {
+    numbers.push_back(number);
+  }
+  for (const int number : {0, 4, 5, filters, height, third, last, height, reached, 1, 3, 1, 1, 0,
+                           2, 0}) {
+    numbers.push_back(number);
+  }
   const auto image = Noise(size_t(records) * channels * height * width);
   const auto upstream = Noise(size_t(records) * last * height * reached);
   const auto first = Noise(9 * channels * filters), second = Noise(3 * filters * last);
   std::vector<float> weights = first;
   weights.resize(first.size() + filters);
-  weights.insert(weights.end(), 4, 1.0f);  // slopes
+  weights.insert(weights.end(), pools ? 2 : 4, 1.0f);  // slopes
   const size_t at = weights.size();
   weights.insert(weights.end(), second.begin(), second.end());
   weights.resize(at + second.size() + last);
   const size_t kept = size_t(records) * height * (filters * width + last * reached);
-  const Trained found(numbers, image, Noise(records * filters), weights, upstream, kept);
+  std::vector<float> masks = Noise(records * filters);
+  for (float& mask : masks) mask = std::abs(mask);
+  const Trained found(numbers, image, masks, weights, upstream, kept);
   const double wanted = Product(upstream, found.output);
   double difference = std::abs(wanted - Product(image, found.gradients, weights.size()));
   difference = std::max(difference, std::abs(wanted - Product(first, found.gradients)));
@@ -269,7 +279,7 @@ double Inferences(bool far) {
       4, 3, in_channels, in_height, in_width, channels, height, width,
       channels, pooled_height, pooled_width, channels, pooled_height, pooled_width,
       4,
-      0, 0, 1, 0, each.channels, each.height, each.width, each.filters, each.maps_height,
+      0, 0, 1, each.channels, each.height, each.width, each.filters, each.maps_height,
       each.maps_width, each.kernel_height, each.kernel_width, each.stride, each.stride_in_time,
       each.offset, each.before, transposed,
       1, 1, 0, 2, rows,
@@ -324,7 +334,7 @@ int main() {
   double difference = 0;
   for (int time = 0; time < 300; ++time) {
     const bool far = time % 5 == 0;
-    difference = std::max({difference, Convolutions(far, time % 2), Poolings(), Networks(), Linear(),
+    difference = std::max({difference, Convolutions(far, time % 2), Poolings(), Networks(), Proportional(),
                            Inferences(far), DenseLayers()});
   }
   std::printf("%d lanes: %g\n", tfseq::kLanes, difference);

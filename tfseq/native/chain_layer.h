@@ -37,20 +37,21 @@ class ChainLayer : public Layer {
   int statistics() const { return 2 * channels_; }
 
   void Compute(Frame& frame) const override {
-    ForRows(frame, [&](int channel, int row, int width) {
+    Image& image = frame.values[out];
+    ForRows(image, [&](int channel, int row, float* to) {
       const float* x = in[0].At(frame.values, channel, row);
       const float mask = Mask(frame, channel), scale = scale_[channel], shift = shift_[channel];
-      ForVectors(width, frame.values[out].At(channel, row), [&](int step) {
+      ForVectors(image.size.width, to, [&](int step) {
         return Bent(Bent(Load(x + step) * mask, before_) * scale + shift, after_);
       });
     });
   }
 
   void HandBack(Frame& frame, int, bool fresh) const override {
-    Image& to = frame.gradients[in[0].image];
-    ForRows(frame, [&](int channel, int row, int width) {
+    Image &from = frame.gradients[out], &to = frame.gradients[in[0].image];
+    const int width = from.size.width;
+    ForRows(from, [&](int channel, int row, const float* upstream) {
       const float* x = in[0].At(frame.values, channel, row);
-      const float* upstream = frame.gradients[out].At(channel, row);
       const float mask = Mask(frame, channel), scale = scale_[channel], shift = shift_[channel];
       const float factor = factor_[channel], level = level_[channel];
       AddToRow(fresh, to.At(channel, row), to.size.width, in[0].start, width, [&](int step) {
@@ -63,10 +64,11 @@ class ChainLayer : public Layer {
 
   // Adds the sums over a record of what is normalized, less what is near the mean, and its squares.
   void AddMoments(Frame& frame, double* sums) const {
-    ForRows(frame, [&](int channel, int row, int width) {
+    Image& image = frame.values[out];
+    ForRows(image, [&](int channel, int row, const float*) {
       const float* x = in[0].At(frame.values, channel, row);
       const float mask = Mask(frame, channel), near = weights_[2 * channels_ + channel];
-      AddSumsOf(width, sums + 2 * channel, [&](int step) {
+      AddSumsOf(image.size.width, sums + 2 * channel, [&](int step) {
         const Vector value = Bent(Load(x + step) * mask, before_) - near;
         return std::pair(value, value);
       });
@@ -93,12 +95,12 @@ class ChainLayer : public Layer {
 
   // Adds the sums over a record of the normalization's gradient, and of that times x - mean.
   void AddGradients(Frame& frame, double* sums) const {
-    ForRows(frame, [&](int channel, int row, int width) {
+    Image& from = frame.gradients[out];
+    ForRows(from, [&](int channel, int row, const float* upstream) {
       const float* x = in[0].At(frame.values, channel, row);
-      const float* upstream = frame.gradients[out].At(channel, row);
       const float mask = Mask(frame, channel), scale = scale_[channel], shift = shift_[channel];
       const float mean = mean_[channel];
-      AddSumsOf(width, sums + 2 * channel, [&](int step) {
+      AddSumsOf(from.size.width, sums + 2 * channel, [&](int step) {
         const Vector value = Bent(Load(x + step) * mask, before_);
         return std::pair(Sloped(Load(upstream + step), value * scale + shift, after_),
                          value - mean);

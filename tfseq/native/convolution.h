@@ -13,27 +13,28 @@ struct Size {
   int channels, height, width;
   int rows() const { return channels * height; }
   size_t values() const { return static_cast<size_t>(rows()) * width; }
-  size_t At(int record, int channel, int row) const {
-    return record * values() + (channel * static_cast<size_t>(height) + row) * width;
+  // Where a row lies among all, one behind another.
+  size_t At(int channel, int row) const {
+    return (channel * static_cast<size_t>(height) + row) * width;
   }
 };
 
 // A convolution of an image to maps; a transposed one makes an image of maps. For both, the kernel
 // is (height, width, image's channels, maps' channels).
 struct Convolution {
-  int records;
+  static constexpr int kNumbers = 13;
+
   Size image, maps;
   int kernel_height, kernel_width, stride, stride_in_time, offset, offset_in_time;
   bool transposed;
 
   explicit Convolution(const std::vector<int>& at) {
-    records = at[0];
-    image = {at[1], at[2], at[3]};
-    maps = {at[4], at[5], at[6]};
-    kernel_height = at[7], kernel_width = at[8];
-    stride = at[9], stride_in_time = at[10];
-    offset = at[11], offset_in_time = at[12];
-    transposed = at[13];
+    image = {at[0], at[1], at[2]};
+    maps = {at[3], at[4], at[5]};
+    kernel_height = at[6], kernel_width = at[7];
+    stride = at[8], stride_in_time = at[9];
+    offset = at[10], offset_in_time = at[11];
+    transposed = at[12];
   }
 
   int taps() const { return kernel_height * kernel_width; }
@@ -61,72 +62,65 @@ inline Place InPhases(int step, int phases) {
   return {phase, (step - phase) / phases};
 }
 
-// The rows of the image that a row of the maps is a sum of.
-inline Terms TermsOfMaps(const Convolution& of, const Rows& image, int row) {
-  Terms terms;
-  for (int tap = 0; tap < of.taps(); ++tap) {
+// The rows of the image that each row of the maps is a sum of.
+inline std::vector<Terms> TermsOfMaps(const Convolution& of, const Rows& image) {
+  std::vector<Terms> rows(of.maps.height);
+  for (int index = 0; index < of.maps.height * of.taps(); ++index) {
+    const int row = index / of.taps(), tap = index % of.taps();
     const int image_row = row * of.stride + tap / of.kernel_width - of.offset;
     if (image_row < 0 || image_row >= of.image.height) continue;
     const Place place = InPhases(tap % of.kernel_width - of.offset_in_time, of.stride_in_time);
     for (int channel = 0; channel < of.image.channels; ++channel) {
-      const int index = channel * of.image.height + image_row;
-      terms.Add(image.Offset(index, place.phase, place.step),
-                (tap * of.image.channels + channel) * of.maps.channels);
+      rows[row].Add(image.Offset(channel * of.image.height + image_row, place.phase, place.step),
+                    (tap * of.image.channels + channel) * of.maps.channels);
     }
   }
-  return terms;
+  return rows;
 }
 
-// The rows of the maps that a phase of a row of the image is a sum of.
-inline Terms TermsOfImage(const Convolution& of, const Rows& maps, int row, int phase) {
-  Terms terms;
-  for (int tap = 0; tap < of.taps(); ++tap) {
-    const int down = row + of.offset - tap / of.kernel_width;
+// The rows of the maps that each phase of each row of the image is a sum of.
+inline std::vector<Terms> TermsOfImage(const Convolution& of, const Rows& maps) {
+  const int phases = of.stride_in_time;
+  std::vector<Terms> rows(of.image.height * phases);
+  for (int index = 0; index < of.image.height * phases * of.taps(); ++index) {
+    const int row = index / of.taps() / phases, phase = index / of.taps() % phases;
+    const int tap = index % of.taps(), down = row + of.offset - tap / of.kernel_width;
     const int map_row = down / of.stride;
     if (down < 0 || down % of.stride || map_row >= of.maps.height) continue;
-    const Place place =
-        InPhases(phase + of.offset_in_time - tap % of.kernel_width, of.stride_in_time);
+    const Place place = InPhases(phase + of.offset_in_time - tap % of.kernel_width, phases);
     if (place.phase != 0) continue;
     for (int channel = 0; channel < of.maps.channels; ++channel) {
-      const int index = channel * of.maps.height + map_row;
-      terms.Add(maps.Offset(index, 0, place.step),
-                tap * of.image.channels * of.maps.channels + channel);
+      rows[row * phases + phase].Add(
+          maps.Offset(channel * of.maps.height + map_row, 0, place.step),
+          tap * of.image.channels * of.maps.channels + channel);
     }
   }
-  return terms;
+  return rows;
 }
 
 // Gathers the weights of terms; those of the output channels stand `distance` apart.
-inline RowSum Weighted(const Terms& terms, const float* kernel, int channels, int distance) {
-  RowSum sum{channels, terms.offsets, {}};
-  for (const int weight : terms.weights) {
-    for (int channel = 0; channel < channels; ++channel) {
-      sum.weights.push_back(kernel[weight + channel * distance]);
+inline std::vector<RowSum> Weighted(const std::vector<Terms>& rows, const float* kernel,
+                                    int channels, int distance) {
+  std::vector<RowSum> sums;
+  for (const Terms& terms : rows) {
+    sums.push_back({channels, terms.offsets, {}});
+    for (const int weight : terms.weights) {
+      for (int channel = 0; channel < channels; ++channel) {
+        sums.back().weights.push_back(kernel[weight + channel * distance]);
+      }
     }
   }
-  return sum;
+  return sums;
 }
 
-// The sums that the rows of the maps are.
-inline std::vector<RowSum> SumsOfMaps(const Convolution& of, const Rows& image,
+// The sums that the rows of the maps are, and those of the image.
+inline std::vector<RowSum> SumsOfMaps(const Convolution& of, const std::vector<Terms>& rows,
                                       const float* kernel) {
-  std::vector<RowSum> sums;
-  for (int row = 0; row < of.maps.height; ++row) {
-    sums.push_back(Weighted(TermsOfMaps(of, image, row), kernel, of.maps.channels, 1));
-  }
-  return sums;
+  return Weighted(rows, kernel, of.maps.channels, 1);
 }
-
-// The sums that the phases of the rows of the image are.
-inline std::vector<RowSum> SumsOfImage(const Convolution& of, const Rows& maps,
+inline std::vector<RowSum> SumsOfImage(const Convolution& of, const std::vector<Terms>& rows,
                                        const float* kernel) {
-  std::vector<RowSum> sums;
-  const int phases = of.stride_in_time;
-  for (int row = 0; row < of.image.height * phases; ++row) {
-    sums.push_back(Weighted(TermsOfImage(of, maps, row / phases, row % phases), kernel,
-                            of.image.channels, of.maps.channels));
-  }
-  return sums;
+  return Weighted(rows, kernel, of.image.channels, of.maps.channels);
 }
 
 // Computes the maps of a record. place(channel, row) is where a row of them goes.

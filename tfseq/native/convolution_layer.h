@@ -16,24 +16,24 @@ struct AsItIs {
 
 class ConvolutionLayer : public Layer {
  public:
-  ConvolutionLayer(Reader& from, Images& rooms)
+  ConvolutionLayer(Reader& from, const Images& images, Images& rooms)
       : place_(rooms.size()), of_(WithViews(from, in, out)), phased_(of_.stride_in_time > 1) {
     const Size& image = of_.image;
     rooms.emplace_back(Size{image.channels, phased_ ? image.height : 1, image.width},
                        of_.stride_in_time);
     rooms.emplace_back(Size{image.channels, 1, image.width}, of_.stride_in_time);
-    for (int row = 0; row < of_.maps.height; ++row) {
-      terms_.push_back(TermsOfMaps(of_, phased_ ? rooms[place_].rows : Image(image).rows, row));
-    }
+    const int from_image = of_.transposed ? out : in[0].image;
+    const int from_maps = of_.transposed ? in[0].image : out;
+    terms_of_maps_ = TermsOfMaps(of_, phased_ ? rooms[place_].rows : images[from_image].rows);
+    terms_of_image_ = TermsOfImage(of_, images[from_maps].rows);
   }
 
   int Weights() const override { return of_.weights() + Output().channels; }
 
   void Read(const float* weights) override {
     kernel_ = weights;
-    const Rows image(of_.image.rows(), of_.image.width, of_.stride_in_time);
-    to_maps_ = SumsOfMaps(of_, image, kernel_);
-    to_image_ = SumsOfImage(of_, Rows(of_.maps.rows(), of_.maps.width, 1), kernel_);
+    to_maps_ = SumsOfMaps(of_, terms_of_maps_, kernel_);
+    to_image_ = SumsOfImage(of_, terms_of_image_, kernel_);
     zeros_.assign(std::max(of_.image.channels, of_.maps.channels), 0.0f);
   }
 
@@ -47,7 +47,7 @@ class ConvolutionLayer : public Layer {
   void WriteGradient(Frame& frame, float* to) const {
     const Size& size = of_.transposed ? of_.maps : of_.image;
     Apply(frame, frame.gradients[out], !of_.transposed, zeros_.data(),
-          [&](int channel, int row) { return to + size.At(0, channel, row); });
+          [&](int channel, int row) { return to + size.At(channel, row); });
   }
 
   void HandBack(Frame&, int, bool) const override {}
@@ -59,7 +59,7 @@ class ConvolutionLayer : public Layer {
     Image& input = frame.values[in[0].image];
     Image& output = frame.gradients[out];
     const Rows& image = InPhases(frame, of_.transposed ? output : input);
-    AddWeightGradients(of_, terms_, image, of_.transposed ? input.rows : output.rows, sums);
+    AddWeightGradients(of_, terms_of_maps_, image, of_.transposed ? input.rows : output.rows, sums);
     for (int row = 0; row < output.size.rows(); ++row) {
       sums[of_.weights() + row / output.size.height] += output.rows.SumOf(row);
     }
@@ -69,7 +69,7 @@ class ConvolutionLayer : public Layer {
   static Convolution WithViews(Reader& from, std::vector<View>& in, int& out) {
     in.emplace_back(from.Number(), 0);
     out = from.Number();
-    return Convolution(from.Numbers(14));
+    return Convolution(from.Numbers(Convolution::kNumbers));
   }
 
   const Size& Output() const { return of_.transposed ? of_.image : of_.maps; }
@@ -94,7 +94,7 @@ class ConvolutionLayer : public Layer {
   const size_t place_;  // of its rooms
   const Convolution of_;
   const bool phased_;
-  std::vector<Terms> terms_;
+  std::vector<Terms> terms_of_maps_, terms_of_image_;
   const float* kernel_ = nullptr;
   std::vector<RowSum> to_maps_, to_image_;
   std::vector<float> zeros_;

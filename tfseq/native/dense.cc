@@ -36,7 +36,7 @@ class Dense : public Stage {
     // Some panels for some records at a time: also one record has work for all processors.
     const int groups = (records + kTogether - 1) / kTogether;
     const int pieces = std::min(panels(), 64 / std::min(groups, 64) + 1);
-    ForEachRecord(groups * pieces, 0, [&](int item, int) {
+    ForEach(groups * pieces, [&](int item) {
       const int first = item / pieces * kTogether, count = std::min(kTogether, records - first);
       const float* from = in + size_t(first) * rows_;
       float* to = out + size_t(first) * columns_;

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "records.h"
@@ -29,27 +28,15 @@ class Network : public Stage {
   // Returns whether all that it read and all that it wrote is finite.
   bool Run(const float* in, float* out, int records) const override {
     const size_t read = empty_[0].size.values(), written = empty_[output_].size.values();
-    std::atomic<int> next{0};
     std::atomic<bool> finite{true};
-    const auto work = [&] {
-      Images images = TakeImages();
-      for (int record; (record = next++) < records;) {
-        if (!RunOne(in + record * read, out + record * written, images)) finite = false;
-      }
-      std::lock_guard<std::mutex> lock(mutex_);
-      free_.push_back(std::move(images));
-    };
-    if (records == 1) {
-      work();  // to wake the others would take longer
-    } else {
-      Threads::Shared().Run(work);
-    }
+    const auto make = [this] { return empty_; };
+    desks_.ForEachRecord(records, make, [&](int record, Images& images) {
+      if (!RunOne(in + record * read, out + record * written, images)) finite = false;
+    });
     return finite;
   }
 
  private:
-  enum Kind { kConvolve, kPool, kAdd, kMap };
-
   std::unique_ptr<Step> ReadStep(Reader& from) {
     switch (from.Number()) {
       case kConvolve: return std::make_unique<ConvolveStep>(from, empty_);
@@ -63,27 +50,14 @@ class Network : public Stage {
     images[0].rows.CopyFrom(in);
     for (const auto& step : steps_) step->Run(images);
     Image& label = images[output_];
-    for (int row = 0; row < label.size.rows(); ++row) {
-      std::memcpy(out + row * size_t(label.size.width), label.rows.At(row, 0),
-                  label.size.width * sizeof(float));
-    }
+    label.CopyTo(out);
     return images[0].rows.Finite() && label.rows.Finite();
-  }
-
-  // Images that no thread works with: to make new ones takes as long as a small network.
-  Images TakeImages() const {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (free_.empty()) return empty_;
-    Images images = std::move(free_.back());
-    free_.pop_back();
-    return images;
   }
 
   Images empty_;
   int output_;
   std::vector<std::unique_ptr<Step>> steps_;
-  mutable std::mutex mutex_;
-  mutable std::vector<Images> free_;
+  mutable Desks<Images> desks_;
 };
 
 }  // namespace

@@ -125,7 +125,7 @@ class _Cutter:
         """Ends the program that computes a value, if one does."""
         if isinstance(value, Recorded):
             self._require_begun(value)
-            self._stages.append(value.compiled())
+            self._stages.append(value.to_plain())
             self._begun = None
         elif value is not self._last or self._begun:
             raise NotKnownError("what was computed before")

@@ -64,88 +64,60 @@ class Layer {
   virtual void Compute(Frame& frame) const = 0;
   // Adds to the gradient of an operand, or writes it if it is fresh.
   virtual void HandBack(Frame& frame, int operand, bool fresh) const = 0;
-
- protected:
-  // Calls work(channel, row, width) for each row of the output.
-  template <class Work>
-  void ForRows(const Frame& frame, Work work) const {
-    const Size& size = frame.values[out].size;
-    for (int channel = 0; channel < size.channels; ++channel) {
-      for (int row = 0; row < size.height; ++row) work(channel, row, size.width);
-    }
-  }
 };
 
 class SumLayer : public Layer {
  public:
-  explicit SumLayer(Reader& from) {
-    in.emplace_back(from);
-    in.emplace_back(from);
-    out = from.Number();
+  explicit SumLayer(Reader& from) : step_(from) {
+    in = {step_.first, step_.second};
+    out = step_.to;
   }
   bool LooksBack() const override { return false; }
-
-  void Compute(Frame& frame) const override {
-    ForRows(frame, [&](int channel, int row, int width) {
-      const float* first = in[0].At(frame.values, channel, row);
-      const float* second = in[1].At(frame.values, channel, row);
-      ForVectors(width, frame.values[out].At(channel, row),
-                 [&](int step) { return Load(first + step) + Load(second + step); });
-    });
-  }
+  void Compute(Frame& frame) const override { step_.Run(frame.values); }
 
   void HandBack(Frame& frame, int operand, bool fresh) const override {
-    Image& to = frame.gradients[in[operand].image];
-    ForRows(frame, [&](int channel, int row, int width) {
-      const float* upstream = frame.gradients[out].At(channel, row);
-      AddToRow(fresh, to.At(channel, row), to.size.width, in[operand].start, width,
+    Image &from = frame.gradients[out], &to = frame.gradients[in[operand].image];
+    ForRows(from, [&](int channel, int row, const float* upstream) {
+      AddToRow(fresh, to.At(channel, row), to.size.width, in[operand].start, from.size.width,
                [&](int step) { return Load(upstream + step); });
     });
   }
+
+ private:
+  const AddStep step_;
 };
 
-// The largest of two steps of one row or of two. What it reads is not padded.
+// What it reads is not padded.
 class PoolLayer : public Layer {
  public:
-  explicit PoolLayer(Reader& from) {
-    in.emplace_back(from);
-    out = from.Number();
-    height_ = from.Number();
+  explicit PoolLayer(Reader& from) : step_(from) {
+    in = {step_.from};
+    out = step_.to;
   }
-
   bool TakesGradientsFromElsewhere() const override { return false; }
   bool StaysInside(const Images&, int) const override { return in[0].start >= 0; }
   bool HandsAll(const Frame& frame, int) const override {
     const Size &from = frame.values[in[0].image].size, &to = frame.values[out].size;
-    return in[0].start == 0 && from.width == 2 * to.width && from.height == height_ * to.height;
+    return in[0].start == 0 && from.width == 2 * to.width &&
+           from.height == step_.height * to.height;
   }
-
-  void Compute(Frame& frame) const override {
-    ForRows(frame, [&](int channel, int row, int width) {
-      const float* upper = in[0].At(frame.values, channel, row * height_);
-      const float* lower = in[0].At(frame.values, channel, row * height_ + height_ - 1);
-      ForVectors(width, frame.values[out].At(channel, row), [&](int step) {
-        return Window(upper + 2 * step, lower + 2 * step).Largest();
-      });
-    });
-  }
+  void Compute(Frame& frame) const override { step_.Run(frame.values); }
 
   void HandBack(Frame& frame, int, bool fresh) const override {
-    ForRows(frame, [&](int channel, int row, int width) {
-      const int last = height_ - 1;
-      const float* upper = in[0].At(frame.values, channel, row * height_);
-      const float* lower = in[0].At(frame.values, channel, row * height_ + last);
-      const float* upstream = frame.gradients[out].At(channel, row);
-      Image& image = frame.gradients[in[0].image];
-      float* to[2] = {image.At(channel, row * height_) + in[0].start,
-                      image.At(channel, row * height_ + last) + in[0].start};
-      for (int step = 0; step < width; step += kLanes) {
+    Image &from = frame.gradients[out], &image = frame.gradients[in[0].image];
+    const int height = step_.height;
+    ForRows(from, [&](int channel, int row, const float* upstream) {
+      const int first = row * height, last = first + height - 1;
+      const float* upper = in[0].At(frame.values, channel, first);
+      const float* lower = in[0].At(frame.values, channel, last);
+      float* to[2] = {image.At(channel, first), image.At(channel, last)};
+      for (int step = 0; step < from.size.width; step += kLanes) {
         Vector slopes[4], joined[4];
         Window(upper + 2 * step, lower + 2 * step).Place(Load(upstream + step), slopes);
         Join(slopes[0], slopes[1], &joined[0], &joined[1]);
         Join(slopes[2], slopes[3], &joined[2], &joined[3]);
-        for (int place = 0; place < 2 * height_; ++place) {
-          float* at = to[place / 2] + 2 * step + place % 2 * kLanes;
+        for (int place = 0; place < 2 * height; ++place) {
+          float* at = to[place / 2] + in[0].start + 2 * step + place % 2 * kLanes;
           Store(fresh ? joined[place] : Load(at) + joined[place], at);  // zeros behind the row
         }
       }
@@ -153,7 +125,7 @@ class PoolLayer : public Layer {
   }
 
  private:
-  int height_;
+  const PoolStep step_;
 };
 
 }  // namespace tfseq

@@ -67,12 +67,10 @@ class Plan {
   std::vector<Phase> forward_, backward_;
 
  private:
-  enum Kind { kConvolve, kPool, kAdd, kChain };
-
   void Add(Reader& from) {
     std::unique_ptr<Layer> layer;
     switch (from.Number()) {
-      case kConvolve: layer = std::make_unique<ConvolutionLayer>(from, rooms_); break;
+      case kConvolve: layer = std::make_unique<ConvolutionLayer>(from, images_, rooms_); break;
       case kPool: layer = std::make_unique<PoolLayer>(from); break;
       case kAdd: layer = std::make_unique<SumLayer>(from); break;
       default: layer = std::make_unique<ChainLayer>(from, images_);

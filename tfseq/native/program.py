@@ -11,16 +11,16 @@ from tfseq.native.stage import Stage
 
 
 class Kind(enum.IntEnum):
-    """What a step does, by the numbers of `inference.cc` and `training.cc`.
+    """What a step does, by the numbers of `tfseq/native/steps.h`.
 
-    What looks at each value alone is a map for the one and a chain for the other.
+    What looks at each value alone is a map in labelling and a chain in training.
     """
 
     CONVOLVE = 0
     POOL = 1
     ADD = 2
     MAP = 3
-    CHAIN = 3
+    CHAIN = 4
 
 
 Finish = tuple[float, np.ndarray, np.ndarray]

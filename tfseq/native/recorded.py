@@ -46,7 +46,7 @@ class Recorded(Image):
         shape = tuple(shape[1:]) if len(shape) == 4 else (1, *shape[1:])
         return cls(Program(shape), 0, shape)
 
-    def compiled(self) -> Callable[[np.ndarray], np.ndarray | None]:
+    def to_plain(self) -> Callable[[np.ndarray], np.ndarray | None]:
         """Returns what computes it of the image that its program begins with.
 
         Both have their channels last, and a batch first; None if something is not finite.
@@ -64,10 +64,6 @@ class Recorded(Image):
             return plain[:, 0] if x.ndim == 3 else plain
 
         return computed
-
-    def to_plain(self) -> Tensor:
-        """Raises NotImplementedError: `compiled` does."""
-        raise NotImplementedError
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
         """Applies an activation, a layer."""
@@ -105,7 +101,7 @@ class Recorded(Image):
         height, width, filters = convolution.shape
         pair = [self.program.shape(self.image), (filters, height, width)]
         image, maps = reversed(pair) if convolution.transposed else pair
-        sizes = [0, *image, *maps, *kernel.shape[:2], *convolution.strides, *offset]
+        sizes = [*image, *maps, *kernel.shape[:2], *convolution.strides, *offset]
         places = [self.image, self.program.next_image]
         numbers = [Kind.CONVOLVE, *places, *sizes, int(convolution.transposed)]
         weights = [kernel, convolution.bias]

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "xla/service/custom_call_target_registry.h"
@@ -79,15 +80,50 @@ class Threads {
   long call_ = 0;
 };
 
-// Calls work(record, scratch) for each record; a thread has its own copy of `scratch`.
-template <class Scratch, class Work>
-void ForEachRecord(int records, const Scratch& scratch, Work work) {
+// Calls work(index) for each of some things.
+template <class Work>
+void ForEach(int count, Work work) {
   std::atomic<int> next{0};
   Threads::Shared().Run([&] {
-    Scratch own(scratch);
-    for (int record; (record = next++) < records;) work(record, own);
+    for (int index; (index = next++) < count;) work(index);
   });
 }
+
+// What a thread works with on a record, kept from one call to the next: to make it anew takes as
+// long as a small network.
+template <class Scratch>
+class Desks {
+ public:
+  // Calls work(record, scratch) for each record; a thread has its own scratch, once made by make().
+  template <class Make, class Work>
+  void ForEachRecord(int records, Make make, Work work) {
+    std::atomic<int> next{0};
+    const auto run = [&] {
+      Scratch own = Take(make);
+      for (int record; (record = next++) < records;) work(record, own);
+      std::lock_guard<std::mutex> lock(mutex_);
+      free_.push_back(std::move(own));
+    };
+    if (records == 1) {
+      run();  // to wake the other threads would take longer
+    } else {
+      Threads::Shared().Run(run);
+    }
+  }
+
+ private:
+  template <class Make>
+  Scratch Take(Make make) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (free_.empty()) return make();
+    Scratch scratch = std::move(free_.back());
+    free_.pop_back();
+    return scratch;
+  }
+
+  std::mutex mutex_;
+  std::vector<Scratch> free_;
+};
 
 // Sums over records that do not depend on which thread took which record: `values` a record.
 class SumsByRecord {

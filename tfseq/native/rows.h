@@ -132,42 +132,35 @@ class Rows {
   void CopyRow(int row, const float* from) {
     if (phases_ == 1) {
       std::memcpy(At(row, 0), from, width_ * sizeof(float));
-    } else if (phases_ == 2) {
-      Split(from, At(row, 0), At(row, 1));
-    } else {
-      for (int step = 0; step < width_; ++step) {
-        At(row, step % phases_)[step / phases_] = from[step];
-      }
+      return;
     }
+    int step = 0;
+    for (; phases_ == 2 && step + 2 * kLanes <= width_; step += 2 * kLanes) {
+      Vector even, odd;
+      Split(Load(from + step), Load(from + step + kLanes), &even, &odd);
+      Store(even, At(row, 0) + step / 2);
+      Store(odd, At(row, 1) + step / 2);
+    }
+    for (; step < width_; ++step) At(row, step % phases_)[step / phases_] = from[step];
   }
 
-  // Joins the phases of a row.
+  // Copies a row; joins its phases.
   void CopyTo(int row, float* to) {
-    if (phases_ == 2) {
-      Join(At(row, 0), At(row, 1), to);
-    } else {
-      for (int step = 0; step < width_; ++step) to[step] = At(row, step % phases_)[step / phases_];
+    if (phases_ == 1) {
+      std::memcpy(to, At(row, 0), width_ * sizeof(float));
+      return;
     }
+    int step = 0;
+    for (; phases_ == 2 && step + 2 * kLanes <= width_; step += 2 * kLanes) {
+      Vector first, second;
+      Join(Load(At(row, 0) + step / 2), Load(At(row, 1) + step / 2), &first, &second);
+      Store(first, to + step);
+      Store(second, to + step + kLanes);
+    }
+    for (; step < width_; ++step) to[step] = At(row, step % phases_)[step / phases_];
   }
 
  private:
-  // Loops that the compiler makes vector instructions of.
-  void Split(const float* __restrict from, float* __restrict even, float* __restrict odd) const {
-    for (int step = 0; step < width_ / 2; ++step) {
-      even[step] = from[2 * step];
-      odd[step] = from[2 * step + 1];
-    }
-    if (width_ % 2) even[width_ / 2] = from[width_ - 1];
-  }
-
-  void Join(const float* __restrict even, const float* __restrict odd, float* __restrict to) const {
-    for (int step = 0; step < width_ / 2; ++step) {
-      to[2 * step] = even[step];
-      to[2 * step + 1] = odd[step];
-    }
-    if (width_ % 2) to[width_ - 1] = even[width_ / 2];
-  }
-
   int count_, width_, phases_, steps_, distance_;
   std::vector<float> data_;
 };

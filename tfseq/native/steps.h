@@ -23,11 +23,38 @@ struct Image {
       : size(of), rows(of.rows(), of.width, phases) {}
 
   float* At(int channel, int row) {
-    return elsewhere ? elsewhere + size.At(0, channel, row)
+    return elsewhere ? elsewhere + size.At(channel, row)
                      : rows.At(channel * size.height + row, 0);
+  }
+
+  // Copies its rows, one behind another.
+  void CopyTo(float* to) {
+    for (int row = 0; row < size.rows(); ++row) rows.CopyTo(row, to + row * size_t(size.width));
   }
 };
 using Images = std::vector<Image>;
+
+// What a step is, by the numbers of tfseq/native/program.py.
+enum Kind { kConvolve, kPool, kAdd, kMap, kChain };
+
+// Calls work(channel, row, values) for each row of an image.
+template <class Work>
+void ForRows(Image& image, Work work) {
+  for (int channel = 0; channel < image.size.channels; ++channel) {
+    for (int row = 0; row < image.size.height; ++row) work(channel, row, image.At(channel, row));
+  }
+}
+
+// Where a step begins to read an image.
+struct View {
+  int image, start;
+
+  View(int image, int start) : image(image), start(start) {}
+  explicit View(Reader& from) : image(from.Number()), start(from.Number()) {}
+  const float* At(Images& images, int channel, int row) const {
+    return images[image].At(channel, row) + start;
+  }
+};
 
 class Step {
  public:
@@ -54,15 +81,15 @@ class ConvolveStep : public Step {
  public:
   // Adds the room that it needs to the images.
   ConvolveStep(Reader& from, Images& images)
-      : from_(from.Number()), to_(from.Number()), of_(from.Numbers(14)),
+      : from_(from.Number()), to_(from.Number()), of_(from.Numbers(Convolution::kNumbers)),
         room_(static_cast<int>(images.size())), kernel_(from.Weights(of_.weights())),
         bias_(from.Weights(Output().channels)), finish_(from, Output().channels) {
     if (of_.transposed) {
       images.emplace_back(Size{of_.image.channels, 1, of_.image.width}, of_.stride_in_time);
-      sums_ = SumsOfImage(of_, images[from_].rows, kernel_.data());
+      sums_ = SumsOfImage(of_, TermsOfImage(of_, images[from_].rows), kernel_.data());
     } else {
       if (of_.stride_in_time > 1) images.emplace_back(images[from_].size, of_.stride_in_time);
-      sums_ = SumsOfMaps(of_, images[Read()].rows, kernel_.data());
+      sums_ = SumsOfMaps(of_, TermsOfMaps(of_, images[Read()].rows), kernel_.data());
     }
   }
 
@@ -94,59 +121,41 @@ class ConvolveStep : public Step {
   std::vector<RowSum> sums_;
 };
 
-// Where a step begins to read an image.
-struct View {
-  int image, start;
-
-  View(int image, int start) : image(image), start(start) {}
-  explicit View(Reader& from) : image(from.Number()), start(from.Number()) {}
-  const float* At(Images& images, int channel, int row) const {
-    return images[image].At(channel, row) + start;
-  }
-};
-
 // The largest of two steps of one row or of two.
 class PoolStep : public Step {
  public:
-  explicit PoolStep(Reader& from) : from_(from), to_(from.Number()), height_(from.Number()) {}
+  const View from;
+  const int to, height;
+
+  explicit PoolStep(Reader& reader)
+      : from(reader), to(reader.Number()), height(reader.Number()) {}
 
   void Run(Images& images) const override {
-    const Size& size = images[to_].size;
-    for (int channel = 0; channel < size.channels; ++channel) {
-      for (int row = 0; row < size.height; ++row) {
-        const float* upper = from_.At(images, channel, row * height_);
-        const float* lower = from_.At(images, channel, row * height_ + height_ - 1);
-        ForVectors(size.width, images[to_].At(channel, row), [&](int step) {
-          return Window(upper + 2 * step, lower + 2 * step).Largest();
-        });
-      }
-    }
+    ForRows(images[to], [&](int channel, int row, float* largest) {
+      const float* upper = from.At(images, channel, row * height);
+      const float* lower = from.At(images, channel, row * height + height - 1);
+      ForVectors(images[to].size.width, largest, [&](int step) {
+        return Window(upper + 2 * step, lower + 2 * step).Largest();
+      });
+    });
   }
-
- private:
-  const View from_;
-  const int to_, height_;
 };
 
 class AddStep : public Step {
  public:
-  explicit AddStep(Reader& from) : first_(from), second_(from), to_(from.Number()) {}
+  const View first, second;
+  const int to;
+
+  explicit AddStep(Reader& reader) : first(reader), second(reader), to(reader.Number()) {}
 
   void Run(Images& images) const override {
-    const Size& size = images[to_].size;
-    for (int channel = 0; channel < size.channels; ++channel) {
-      for (int row = 0; row < size.height; ++row) {
-        const float* first = first_.At(images, channel, row);
-        const float* second = second_.At(images, channel, row);
-        ForVectors(size.width, images[to_].At(channel, row),
-                   [&](int step) { return Load(first + step) + Load(second + step); });
-      }
-    }
+    ForRows(images[to], [&](int channel, int row, float* sum) {
+      const float* one = first.At(images, channel, row);
+      const float* other = second.At(images, channel, row);
+      ForVectors(images[to].size.width, sum,
+                 [&](int step) { return Load(one + step) + Load(other + step); });
+    });
   }
-
- private:
-  const View first_, second_;
-  const int to_;
 };
 
 // What looks at each value alone, in place.
@@ -156,13 +165,10 @@ class MapStep : public Step {
       : image_(from.Number()), finish_(from, images[image_].size.channels) {}
 
   void Run(Images& images) const override {
-    Image& image = images[image_];
-    for (int row = 0; row < image.size.rows(); ++row) {
-      float* values = image.rows.At(row, 0);
-      ForVectors(image.size.width, values, [&](int step) {
-        return finish_.Of(Load(values + step), row / image.size.height);
-      });
-    }
+    ForRows(images[image_], [&](int channel, int, float* values) {
+      ForVectors(images[image_].size.width, values,
+                 [&](int step) { return finish_.Of(Load(values + step), channel); });
+    });
   }
 
  private:

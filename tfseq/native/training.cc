@@ -6,9 +6,6 @@
 // read; all else is computed again where it is needed, which takes less time than to keep it.
 
 #include <algorithm>
-#include <atomic>
-#include <cstring>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -38,14 +35,14 @@ class Training : private Plan {
           Image& image = work.frame.values[layer->out];
           if (stays_[layer->out]) image.elsewhere = Kept(record, layer->out);
           Value(record, work, layer->out);
-          if (!stays_[layer->out]) Write(image, Kept(record, layer->out));
+          if (!stays_[layer->out]) image.CopyTo(Kept(record, layer->out));
         }
         if (phase.normalization) {
           Value(record, work, phase.normalization->in[0].image);
           phase.normalization->AddMoments(work.frame, sums.Of(record));
         } else {
           Value(record, work, output_);
-          Write(work.frame.values[output_], to + record * images_[output_].size.values());
+          work.frame.values[output_].CopyTo(to + record * images_[output_].size.values());
         }
       });
       for (const auto* layer : phase.convolutions) known_[layer->out] = true;
@@ -81,7 +78,7 @@ class Training : private Plan {
     float* gradient = to + weights_;
     ForEachFrame([&](int record, Work& work) {
       Gradient(record, work, 0);
-      Write(work.frame.gradients[0], gradient + record * images_[0].size.values());
+      work.frame.gradients[0].CopyTo(gradient + record * images_[0].size.values());
     });
   }
 
@@ -98,27 +95,15 @@ class Training : private Plan {
   }
 
   // Calls run(record, work) for each record.
-  void ForEachFrame(const std::function<void(int, Work&)>& run) {
-    std::atomic<int> next{0};
-    Threads::Shared().Run([&] {
-      Work work = TakeWork();
-      for (int record; (record = next++) < records_;) {
-        work.has_value.assign(images_.size(), false);
-        work.has_gradient.assign(images_.size(), false);
-        work.frame.masks = mask_values_ + record * size_t(masks_);
-        run(record, work);
-      }
-      std::lock_guard<std::mutex> lock(free_mutex_);
-      free_.push_back(std::move(work));
+  template <class Run>
+  void ForEachFrame(Run run) {
+    const auto make = [this] { return Work{{images_, images_, rooms_, nullptr}, {}, {}}; };
+    desks_.ForEachRecord(records_, make, [&](int record, Work& work) {
+      work.has_value.assign(images_.size(), false);
+      work.has_gradient.assign(images_.size(), false);
+      work.frame.masks = mask_values_ + record * size_t(masks_);
+      run(record, work);
     });
-  }
-
-  Work TakeWork() {
-    std::lock_guard<std::mutex> lock(free_mutex_);
-    if (free_.empty()) return {{images_, images_, rooms_, nullptr}, {}, {}};
-    Work work = std::move(free_.back());
-    free_.pop_back();
-    return work;
   }
 
   // Computes an image of a record, unless it was.
@@ -199,12 +184,6 @@ class Training : private Plan {
                                        to + weight_at_[phase.normalization]);
   }
 
-  void Write(Image& image, float* to) const {
-    for (int row = 0; row < image.size.rows(); ++row, to += image.size.width) {
-      std::memcpy(to, image.rows.At(row, 0), image.size.width * sizeof(float));
-    }
-  }
-
   float* Kept(int record, int image) const {
     return kept_values_ + record * kept_of_a_record_ + kept_[image];
   }
@@ -216,8 +195,8 @@ class Training : private Plan {
   const float *image_ = nullptr, *mask_values_ = nullptr, *upstream_ = nullptr;
   float *kept_values_ = nullptr, *handed_ = nullptr;
   std::vector<char> known_;  // which images are kept by now
-  std::mutex mutex_, free_mutex_;
-  std::vector<Work> free_;
+  std::mutex mutex_;
+  Desks<Work> desks_;
 };
 
 // The training of a text, with all that it works with. Of many, those that were used last are held.
