@@ -118,3 +118,19 @@ def test_scales_below_zero_pool_what_becomes_largest():
     check(
         scaled_below_zero(), np.random.default_rng(5).normal(size=(3, 4, 40, 2)).astype(np.float32)
     )
+
+
+def test_dropout_drops_each_channel_of_a_record_by_itself():
+    model = image_model(
+        (2, 40, 3),
+        layers.Conv2D(3, 1),
+        layers.SpatialDropout2D(0.5),
+        layers.Conv2D(3, 1),
+        layers.SpatialDropout2D(0.5),
+    )
+    for layer in model.layers[1::2]:
+        layer.kernel.assign(np.eye(3)[None, None])
+    found = np.array(by_own_kernels(model, np.ones((200, 2, 40, 3), np.float32))[0])
+    np.testing.assert_array_equal(found, np.broadcast_to(found[:, :1, :1], found.shape))
+    assert set(np.unique(found)) == {0.0, 4.0}  # twice as much, twice
+    assert 0.18 < np.mean(found == 4.0) < 0.32
