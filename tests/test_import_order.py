@@ -12,7 +12,7 @@ from tfseq import schema
 PACKAGE = Path(tfseq.__file__).parent
 # A module may import from the lines above its own, and from those beside it.
 STAGES = [
-    {"allocator", "atomic_file", "errors", "schema", "network", "tfrecord_files"},
+    {"allocator", "atomic_file", "errors", "schema", "network", "quick_import", "tfrecord_files"},
     {"json_file", "npy_format"},
     {"datasets"},
     {"record_integrity"},

@@ -21,6 +21,7 @@ from ml_collections import ConfigDict
 
 from tfseq import allocator
 from tfseq.errors import UserError
+from tfseq.quick_import import quick_import
 
 FLAGS = flags.FLAGS
 
@@ -148,18 +149,21 @@ def require_writable(flag: str, folder: Path) -> None:
 def import_tensorflow() -> None:
     """Imports TensorFlow without its start-up messages, unless TF_CPP_MIN_LOG_LEVEL is set.
 
-    What it frees stays with the process, see `tfseq.allocator`.
+    What it frees stays with the process, see `tfseq.allocator`; what no command uses of the
+    packages around it is not imported, see `tfseq.quick_import`.
     """
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         raise UserError(
             f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}: this command needs tensorflow"
         )
     allocator.keep_freed_memory()
-    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+    quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+    if quiet:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        # Some messages come before TensorFlow reads the level.
-        with stderr_held_back():
-            import tensorflow  # noqa: F401
+    # Some messages come before TensorFlow reads the level.
+    with stderr_held_back() if quiet else contextlib.nullcontext(), quick_import():
+        import tensorflow  # noqa: F401
+    if quiet:
         # Or a process that this one starts would take the level for the user's.
         del os.environ["TF_CPP_MIN_LOG_LEVEL"]
 
