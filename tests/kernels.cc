@@ -202,6 +202,59 @@ double Networks() {
   return same ? 0 : INFINITY;
 }
 
+// Two chains of one image and poolings of both, or of one twice, summed up. With a chain that
+// changes nothing before each pooling, they cannot be computed as one: that gives the same.
+double PooledChains() {
+  const int records = Between(1, 5), height = Between(2, 5), width = Between(4, 90);
+  const int filters = Between(1, 4), rows = Between(1, 2);
+  const bool viewed = !Between(0, 2), twice = !Between(0, 2);
+  const int start = viewed * Between(0, 1), crop = viewed * Between(0, 1), wide = width - start;
+  const int pooled = (wide - crop) / 2;
+  const auto image = Noise(size_t(records) * height * width);
+  const auto upstream = Noise(size_t(records) * filters * (height / rows) * pooled);
+  const auto kernel = Noise(9 * filters + filters), slopes = Noise(3);
+  const auto normalization = Noise(3 * filters);
+  std::vector<float> masks = Noise(records * filters);
+  std::vector<Trained> found;
+  for (const bool apart : {false, true}) {
+    std::vector<int> numbers = {records, filters, 1, 9, 6, 1, height, width};
+    std::vector<float> weights = kernel;
+    const auto add = [&](const std::vector<int>& more) {
+      numbers.insert(numbers.end(), more.begin(), more.end());
+    };
+    for (const int image : {1, 2, 3, 4, 5, 6, 7, 8}) {
+      const bool small = image == 3 || image == 5 || image == 6;
+      const int steps = small ? pooled : image == 1 ? width : wide;
+      add({filters, small ? height / rows : height, steps});
+    }
+    add({apart ? 8 : 6, 0, 0, 1, 1, height, width, filters, height, width, 3, 3, 1, 1, 1, 1, 0});
+    for (const int to : {2, 4}) {
+      add({4, 1, start, to, 0, to == 2});
+      weights.insert(weights.end(), {slopes[0], slopes[to / 2]});
+      if (to == 2) {
+        weights.insert(weights.end(), normalization.begin(), normalization.end());
+        weights.push_back(0.1f);
+      }
+      if (apart) {
+        add({4, to, 0, to == 2 ? 7 : 8, -1, 0});
+        weights.insert(weights.end(), {1.0f, 1.0f});
+      }
+      const int pooled_image = twice ? 2 : to;
+      add({1, !apart ? pooled_image : pooled_image == 2 ? 7 : 8, crop, to + 1, rows});
+    }
+    add({2, 3, 0, 5, 0, 6});
+    const size_t kept = size_t(records) * filters * height * width + 2 * filters;
+    found.emplace_back(numbers, image, masks, weights, upstream, kept);
+    if (!apart) continue;
+    auto& gradients = found[1].gradients;  // the slopes that are 1 have none
+    const auto chain = gradients.begin() + kernel.size() + 2 + normalization.size() + 1;
+    gradients.erase(chain, chain + 2);
+    gradients.erase(chain + 2, chain + 4);
+  }
+  return std::max(Difference(found[0].output, found[1].output),
+                  Difference(found[0].gradients, found[1].gradients));
+}
+
 double Product(const std::vector<float>& one, const std::vector<float>& two, size_t first = 0) {
   double sum = 0;
   for (size_t at = 0; at < one.size(); ++at) sum += double(one[at]) * two[first + at];
@@ -334,8 +387,8 @@ int main() {
   double difference = 0;
   for (int time = 0; time < 300; ++time) {
     const bool far = time % 5 == 0;
-    difference = std::max({difference, Convolutions(far, time % 2), Poolings(), Networks(), Proportional(),
-                           Inferences(far), DenseLayers()});
+    difference = std::max({difference, Convolutions(far, time % 2), Poolings(), Networks(),
+                           PooledChains(), Proportional(), Inferences(far), DenseLayers()});
   }
   std::printf("%d lanes: %g\n", tfseq::kLanes, difference);
   return difference < 1e-3 ? 0 : 1;

@@ -12,9 +12,30 @@
 
 namespace tfseq {
 
-// One after another: a number that was drawn for the channel of a record, what is negative times a
-// slope, batch normalization, and again a slope.
-//
+// What happens to the values of a channel: a number that was drawn for the channel of a record,
+// what is negative times a slope, batch normalization, and again a slope.
+struct Chain {
+  float mask, before, scale, shift, after;
+  float factor, level;  // of the normalization's gradient
+
+  // What is normalized of a value, and what comes of that.
+  Vector Normalized(Vector x) const { return Bent(x * mask, before); }
+  Vector After(Vector value) const { return Bent(value * scale + shift, after); }
+  // What of a gradient reaches the normalization's output; and from there, x.
+  Vector Slope(Vector upstream, Vector value) const {
+    return Sloped(upstream, value * scale + shift, after);
+  }
+  Vector Back(Vector slope, Vector x, Vector value) const {
+    return Sloped(slope * scale + value * factor + level, x * mask, before) * mask;
+  }
+
+ private:
+  static Vector Bent(Vector x, float slope) { return x >= 0 ? x : x * slope; }
+  static Vector Sloped(Vector upstream, Vector x, float slope) {
+    return x > 0 ? upstream : upstream * slope;
+  }
+};
+
 // Its weights: both slopes; if it normalizes, gamma, beta, numbers near the means; epsilon.
 class ChainLayer : public Layer {
  public:
@@ -23,112 +44,113 @@ class ChainLayer : public Layer {
     out = from.Number();
     mask_ = from.Number();
     normalizes_ = from.Number();
-    channels_ = images[out].size.channels;
-    scale_.assign(channels_, 1.0f), std_ = scale_;
-    shift_.assign(channels_, 0.0f), mean_ = shift_, factor_ = shift_, level_ = shift_;
+    size_ = images[out].size;
+    scale_.assign(size_.channels, 1.0f), std_ = scale_;
+    shift_.assign(size_.channels, 0.0f), mean_ = shift_, factor_ = shift_, level_ = shift_;
   }
 
-  int Weights() const override { return 2 + (normalizes_ ? 3 * channels_ + 1 : 0); }
+  int Weights() const override { return 2 + (normalizes_ ? 3 * size_.channels + 1 : 0); }
   void Read(const float* weights) override {
     before_ = weights[0], after_ = weights[1];
     weights_ = weights + 2;
   }
   bool normalizes() const { return normalizes_; }
-  int statistics() const { return 2 * channels_; }
+  int statistics() const { return 2 * size_.channels; }
+  // Of what is normalized.
+  const Size& size() const { return size_; }
 
   void Compute(Frame& frame) const override {
-    Image& image = frame.values[out];
-    ForRows(image, [&](int channel, int row, float* to) {
+    ForRows(frame.values[out], [&](int channel, int row, float* to) {
       const float* x = in[0].At(frame.values, channel, row);
-      const float mask = Mask(frame, channel), scale = scale_[channel], shift = shift_[channel];
-      ForVectors(image.size.width, to, [&](int step) {
-        return Bent(Bent(Load(x + step) * mask, before_) * scale + shift, after_);
-      });
+      const Chain chain = Of(frame, channel);
+      ForVectors(size_.width, to,
+                 [&](int step) { return chain.After(chain.Normalized(Load(x + step))); });
     });
   }
 
   void HandBack(Frame& frame, int, bool fresh) const override {
-    Image &from = frame.gradients[out], &to = frame.gradients[in[0].image];
-    const int width = from.size.width;
-    ForRows(from, [&](int channel, int row, const float* upstream) {
-      const float* x = in[0].At(frame.values, channel, row);
-      const float mask = Mask(frame, channel), scale = scale_[channel], shift = shift_[channel];
-      const float factor = factor_[channel], level = level_[channel];
-      AddToRow(fresh, to.At(channel, row), to.size.width, in[0].start, width, [&](int step) {
-        const Vector masked = Load(x + step) * mask, value = Bent(masked, before_);
-        const Vector slope = Sloped(Load(upstream + step), value * scale + shift, after_);
-        return Sloped(slope * scale + value * factor + level, masked, before_) * mask;
+    Image& to = frame.gradients[in[0].image];
+    ForRows(frame.gradients[out], [&](int channel, int row, const float* upstream) {
+      const float* from = in[0].At(frame.values, channel, row);
+      const Chain chain = Of(frame, channel);
+      AddToRow(fresh, to.At(channel, row), to.size.width, in[0].start, size_.width, [&](int step) {
+        const Vector x = Load(from + step), value = chain.Normalized(x);
+        return chain.Back(chain.Slope(Load(upstream + step), value), x, value);
       });
     });
   }
 
   // Adds the sums over a record of what is normalized, less what is near the mean, and its squares.
   void AddMoments(Frame& frame, double* sums) const {
-    Image& image = frame.values[out];
-    ForRows(image, [&](int channel, int row, const float*) {
-      const float* x = in[0].At(frame.values, channel, row);
-      const float mask = Mask(frame, channel), near = weights_[2 * channels_ + channel];
-      AddSumsOf(image.size.width, sums + 2 * channel, [&](int step) {
-        const Vector value = Bent(Load(x + step) * mask, before_) - near;
-        return std::pair(value, value);
+    for (int line = 0; line < size_.rows(); ++line) {
+      const int channel = line / size_.height;
+      const float* x = in[0].At(frame.values, channel, line % size_.height);
+      const Chain chain = Of(frame, channel);
+      const float near = weights_[2 * size_.channels + channel];
+      AddSumsOf(size_.width, sums + 2 * channel, [&](int step) {
+        const Vector value = chain.Normalized(Load(x + step)) - near;
+        return std::pair(value, value * value);
       });
-    });
+    }
   }
 
   // Writes the means, and behind them the variances, of `count` values.
   void WriteStatistics(const float* totals, double count, float* to) const {
-    for (int channel = 0; channel < channels_; ++channel) {
+    const int channels = size_.channels;
+    for (int channel = 0; channel < channels; ++channel) {
       const double offset = totals[2 * channel] / count;
-      to[channel] = weights_[2 * channels_ + channel] + offset;
-      to[channels_ + channel] = std::max(0.0, totals[2 * channel + 1] / count - offset * offset);
+      to[channel] = weights_[2 * channels + channel] + offset;
+      to[channels + channel] = std::max(0.0, totals[2 * channel + 1] / count - offset * offset);
     }
   }
 
   void ReadStatistics(const float* statistics) {
-    for (int channel = 0; channel < channels_; ++channel) {
+    const int channels = size_.channels;
+    for (int channel = 0; channel < channels; ++channel) {
       mean_[channel] = statistics[channel];
-      std_[channel] = std::sqrt(statistics[channels_ + channel] + weights_[3 * channels_]);
+      std_[channel] = std::sqrt(statistics[channels + channel] + weights_[3 * channels]);
       scale_[channel] = weights_[channel] / std_[channel];
-      shift_[channel] = weights_[channels_ + channel] - mean_[channel] * scale_[channel];
+      shift_[channel] = weights_[channels + channel] - mean_[channel] * scale_[channel];
     }
   }
 
   // Adds the sums over a record of the normalization's gradient, and of that times x - mean.
-  void AddGradients(Frame& frame, double* sums) const {
-    Image& from = frame.gradients[out];
-    ForRows(from, [&](int channel, int row, const float* upstream) {
+  virtual void AddGradients(Frame& frame, double* sums) const {
+    ForRows(frame.gradients[out], [&](int channel, int row, const float* upstream) {
       const float* x = in[0].At(frame.values, channel, row);
-      const float mask = Mask(frame, channel), scale = scale_[channel], shift = shift_[channel];
+      const Chain chain = Of(frame, channel);
       const float mean = mean_[channel];
-      AddSumsOf(from.size.width, sums + 2 * channel, [&](int step) {
-        const Vector value = Bent(Load(x + step) * mask, before_);
-        return std::pair(Sloped(Load(upstream + step), value * scale + shift, after_),
-                         value - mean);
+      AddSumsOf(size_.width, sums + 2 * channel, [&](int step) {
+        const Vector value = chain.Normalized(Load(x + step));
+        const Vector slope = chain.Slope(Load(upstream + step), value);
+        return std::pair(slope, slope * (value - mean));
       });
     });
   }
 
   // Writes the gradients of its weights.
   void ReadGradients(const float* totals, double count, float* to) {
-    for (int channel = 0; channel < channels_; ++channel) {
+    const int channels = size_.channels;
+    for (int channel = 0; channel < channels; ++channel) {
       const float scale = scale_[channel], gamma = totals[2 * channel + 1] / std_[channel];
       to[2 + channel] = gamma;
-      to[2 + channels_ + channel] = totals[2 * channel];
+      to[2 + channels + channel] = totals[2 * channel];
       factor_[channel] = -scale * gamma / (std_[channel] * count);
       level_[channel] = -scale * totals[2 * channel] / count - mean_[channel] * factor_[channel];
     }
   }
 
- private:
-  static Vector Bent(Vector x, float slope) { return x >= 0 ? x : x * slope; }
-  static Vector Sloped(Vector upstream, Vector x, float slope) {
-    return x > 0 ? upstream : upstream * slope;
+ protected:
+  Chain Of(const Frame& frame, int channel) const {
+    const float mask = mask_ < 0 ? 1.0f : frame.masks[mask_ + channel];
+    return {mask,   before_, scale_[channel],  shift_[channel],
+            after_, factor_[channel], level_[channel]};
   }
-  float Mask(const Frame& frame, int channel) const {
-    return mask_ < 0 ? 1.0f : frame.masks[mask_ + channel];
-  }
+  float Mean(int channel) const { return mean_[channel]; }
 
-  int mask_, channels_;
+ private:
+  Size size_;
+  int mask_;
   bool normalizes_;
   float before_ = 1, after_ = 1;
   const float* weights_ = nullptr;

@@ -94,6 +94,7 @@ class PoolLayer : public Layer {
     in = {step_.from};
     out = step_.to;
   }
+  int height() const { return step_.height; }
   bool TakesGradientsFromElsewhere() const override { return false; }
   bool StaysInside(const Images&, int) const override { return in[0].start >= 0; }
   bool HandsAll(const Frame& frame, int) const override {

@@ -11,6 +11,7 @@
 #include "chain_layer.h"
 #include "convolution_layer.h"
 #include "layers.h"
+#include "pooled_chain_layer.h"
 
 namespace tfseq {
 
@@ -35,7 +36,9 @@ class Plan {
       images_.emplace_back(Size{size[0], size[1], size[2]});
     }
     writers_.resize(count), readers_.resize(count), kept_.resize(count, -1);
-    for (int left = from.Number(); left > 0; --left) Add(from);
+    for (int left = from.Number(); left > 0; --left) layers_.push_back(Made(from));
+    Join();
+    for (const auto& layer : layers_) Add(layer.get());
     kept_of_a_record_ += kBehind, handed_of_a_record_ += kBehind;
     Cut();
     Place();
@@ -49,7 +52,7 @@ class Plan {
 
   // How many values a channel of a normalization has.
   double Count(const ChainLayer& layer) const {
-    const Size& size = images_[layer.out].size;
+    const Size& size = layer.size();
     return double(records_) * size.height * size.width;
   }
 
@@ -67,27 +70,49 @@ class Plan {
   std::vector<Phase> forward_, backward_;
 
  private:
-  void Add(Reader& from) {
-    std::unique_ptr<Layer> layer;
+  std::unique_ptr<Layer> Made(Reader& from) {
     switch (from.Number()) {
-      case kConvolve: layer = std::make_unique<ConvolutionLayer>(from, images_, rooms_); break;
-      case kPool: layer = std::make_unique<PoolLayer>(from); break;
-      case kAdd: layer = std::make_unique<SumLayer>(from); break;
-      default: layer = std::make_unique<ChainLayer>(from, images_);
+      case kConvolve: return std::make_unique<ConvolutionLayer>(from, images_, rooms_);
+      case kPool: return std::make_unique<PoolLayer>(from);
+      case kAdd: return std::make_unique<SumLayer>(from);
+      default: return std::make_unique<ChainLayer>(from, images_);
     }
+  }
+
+  // Makes a layer of each chain and the pooling that alone reads it.
+  void Join() {
+    std::vector<int> reads(images_.size(), 0);
+    reads[output_] = 1;
+    for (const auto& layer : layers_) {
+      for (const View& view : layer->in) ++reads[view.image];
+    }
+    for (auto& layer : layers_) {
+      auto* pool = dynamic_cast<const PoolLayer*>(layer.get());
+      if (!pool || reads[pool->in[0].image] != 1) continue;
+      for (auto& other : layers_) {
+        auto* chain = dynamic_cast<const ChainLayer*>(other.get());
+        if (!chain || !PooledChainLayer::Covers(*chain, *pool)) continue;
+        other = std::make_unique<PooledChainLayer>(*chain, *pool);
+        layer.reset();
+        break;
+      }
+    }
+    layers_.erase(std::remove(layers_.begin(), layers_.end(), nullptr), layers_.end());
+  }
+
+  void Add(Layer* layer) {
     for (size_t operand = 0; operand < layer->in.size(); ++operand) {
-      readers_[layer->in[operand].image].push_back({layer.get(), static_cast<int>(operand)});
+      readers_[layer->in[operand].image].push_back({layer, static_cast<int>(operand)});
     }
-    writers_[layer->out] = layer.get();
-    if (dynamic_cast<ConvolutionLayer*>(layer.get())) {
+    writers_[layer->out] = layer;
+    if (dynamic_cast<ConvolutionLayer*>(layer)) {
       kept_[layer->out] = kept_of_a_record_;
       kept_of_a_record_ += images_[layer->out].size.values();
-      handed_at_[layer.get()] = handed_of_a_record_;
+      handed_at_[layer] = handed_of_a_record_;
       handed_of_a_record_ += images_[layer->in[0].image].size.values();
     }
-    weight_at_[layer.get()] = weights_;
+    weight_at_[layer] = weights_;
     weights_ += layer->Weights();
-    layers_.push_back(std::move(layer));
   }
 
   // Finds the phases, and which images depend on a weight.

@@ -15,6 +15,7 @@ namespace tfseq {
 struct Window {
   Vector values[4];
 
+  Window() = default;
   Window(const float* upper, const float* lower) {
     Split(Load(upper), Load(upper + kLanes), &values[0], &values[1]);
     Split(Load(lower), Load(lower + kLanes), &values[2], &values[3]);
@@ -36,29 +37,29 @@ struct Window {
   }
 };
 
-// Adds the sums over some steps of what of(step) returns: of the first, and of both multiplied.
+// Adds the sums over some steps of both vectors that of(step) returns.
 template <class OfStep>
 void AddSumsOf(int steps, double* sums, OfStep of) {
   constexpr int kPiece = 512;  // longer sums in float32 would lose digits
   for (int start = 0; start < steps; start += kPiece) {
     const int stop = std::min(steps, start + kPiece);
-    Vector sum[2] = {}, products[2] = {};
+    Vector firsts[2] = {}, seconds[2] = {};
     int step = start;
     for (; step + kLanes <= stop; step += kLanes) {
       const int half = step / kLanes % 2;
       const auto [first, second] = of(step);
-      sum[half] += first;
-      products[half] += first * second;
+      firsts[half] += first;
+      seconds[half] += second;
     }
     if (step < stop) {
       const auto [first, second] = of(step);
       for (int lane = 0; lane < stop - step; ++lane) {
-        sum[0][lane] += first[lane];
-        products[0][lane] += first[lane] * second[lane];
+        firsts[0][lane] += first[lane];
+        seconds[0][lane] += second[lane];
       }
     }
-    sums[0] += Sum(sum[0] + sum[1]);
-    sums[1] += Sum(products[0] + products[1]);
+    sums[0] += Sum(firsts[0] + firsts[1]);
+    sums[1] += Sum(seconds[0] + seconds[1]);
   }
 }
 
