@@ -97,6 +97,9 @@ def first_step(data_dir: str | None) -> float:
 
     It is an epoch of one step and its validation, imports and reading included.
     """
+    from tfseq import datasets
+
+    datasets.load("simulated_emg", data_dir=data_dir)  # the first run would build it
     flags = ("--config.data.train_split=train[:128]", "--config.data.validation_split=train[:8]")
     run = _train("cnn", data_dir, "--epochs=1", "--config.lowering=always", *flags)
     return run.first_epoch_seconds
