@@ -143,7 +143,7 @@ class ChainLayer : public Layer {
  protected:
   Chain Of(const Frame& frame, int channel) const {
     const float mask = mask_ < 0 ? 1.0f : frame.masks[mask_ + channel];
-    return {mask,   before_, scale_[channel],  shift_[channel],
+    return {mask,   before_,          scale_[channel], shift_[channel],
             after_, factor_[channel], level_[channel]};
   }
   float Mean(int channel) const { return mean_[channel]; }

@@ -2,7 +2,7 @@
 #ifndef TFSEQ_NATIVE_POOLED_CHAIN_LAYER_H_
 #define TFSEQ_NATIVE_POOLED_CHAIN_LAYER_H_
 
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 #include "chain_layer.h"
@@ -128,36 +128,31 @@ class PooledChainLayer : public ChainLayer {
         });
       }
       if (step < from.size.width) {
-        windows(step, LoadSome(upstream + step, from.size.width - step), AddSome<Fresh>);
+        const auto add = [](Vector value, float* at, int left) {
+          const int steps = std::min(left, kLanes);
+          AddToRow(Fresh, at, steps, 0, steps, [value](int) { return value; });
+        };
+        windows(step, LoadSome(upstream + step, from.size.width - step), add);
       }
     });
-    HandBackOfRest<Fresh>(frame);
+    HandBackOfRest(frame, Fresh);
   }
 
   // The gradient of what no window has looked at: it moved the moments.
-  template <bool Fresh>
-  void HandBackOfRest(Frame& frame) const {
+  void HandBackOfRest(Frame& frame, bool fresh) const {
     const Size& pooled = frame.values[out].size;
     for (int line = 0; line < size().rows(); ++line) {
       const int channel = line / size().height, row = line % size().height;
       const Chain chain = Of(frame, channel);
       const float* from = in[0].At(frame.values, channel, row);
-      float* to = frame.gradients[in[0].image].At(channel, row);
-      int step = row < pooled.height * height_ ? 2 * pooled.width : 0;
-      for (; step < size().width; step += kLanes) {
-        const Vector x = Load(from + step);
-        AddSome<Fresh>(chain.Back(Vector{}, x, chain.Normalized(x)), to + step,
-                       size().width - step);
-      }
+      const int start = row < pooled.height * height_ ? 2 * pooled.width : 0;
+      Image& to = frame.gradients[in[0].image];
+      AddToRow(fresh, to.At(channel, row), to.size.width, start, size().width - start,
+               [&](int step) {
+                 const Vector x = Load(from + start + step);
+                 return chain.Back(Vector{}, x, chain.Normalized(x));
+               });
     }
-  }
-
-  // As far as there is room; what lies behind a row stays zero.
-  template <bool Fresh>
-  static void AddSome(Vector value, float* to, int count) {
-    if (count <= 0) return;
-    if (!Fresh) value += LoadSome(to, count);
-    std::memcpy(to, &value, std::min(count, kLanes) * sizeof(float));
   }
 
   const int height_;
