@@ -12,8 +12,8 @@ from tfseq import schema
 PACKAGE = Path(tfseq.__file__).parent
 # A module may import from the lines above its own, and from those beside it.
 STAGES = [
-    {"allocator", "atomic_file", "errors", "schema", "network", "quick_import", "tfrecord_files"},
-    {"json_file", "npy_format"},
+    {"allocator", "atomic_file", "errors", "schema", "quick_import", "tfrecord_files"},
+    {"json_file", "npy_format", "reachability"},
     {"datasets"},
     {"record_integrity"},
     {"record_salvage"},

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfseq import network, tfrecord_files
+from tfseq import reachability, tfrecord_files
 from tfseq.augmentation import Augmentation
 from tfseq.errors import UserError
 from tfseq.example_gen import Split
@@ -34,7 +34,7 @@ def require(address: str) -> None:
     """
     if not re.fullmatch(r"grpc://[^\s/]+:\d+", address):
         raise UserError(f"--config.data.service: expected grpc://host:port, got {address!r}")
-    if not network.listens(address.removeprefix("grpc://")):
+    if not reachability.listens(address.removeprefix("grpc://")):
         raise UserError(
             f"--config.data.service: no tf.data service can be reached at {address}; start its "
             "dispatcher, or name another"

@@ -20,7 +20,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfseq import network
+from tfseq import reachability
 from tfseq.errors import UserError
 
 _EXPECTED = (
@@ -111,7 +111,7 @@ def _wait_for_others(workers: Cluster, wait_seconds: int) -> None:
     except OSError as error:
         raise UserError(f"TF_CONFIG: cannot listen at {own}: {error.strerror}") from error
     with listener:
-        while missing := [address for address in missing if not network.listens(address)]:
+        while missing := [address for address in missing if not reachability.listens(address)]:
             if time.monotonic() > deadline:
                 raise UserError(
                     f"worker {workers.index} ({own}) waited {wait_seconds} seconds for "

@@ -1,0 +1,19 @@
+"""Whether somebody is there, on another machine."""
+
+import socket
+
+_WAIT_SECONDS = 5.0
+
+
+def listens(address: str) -> bool:
+    """Whether something accepts connections at an address, within 5 seconds.
+
+    Args:
+        address: host:port.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _WAIT_SECONDS).close()
+    except OSError:
+        return False
+    return True
