@@ -73,6 +73,14 @@ MODELS = {
         layers.BatchNormalization(),
         layers.MaxPooling2D(2),
     ),
+    "pooling of an odd image with padding": lambda: image_model(
+        (5, 41, 2),
+        layers.Conv2D(3, 3, padding="same"),
+        layers.MaxPooling2D(3, strides=1, padding="same"),
+        layers.Conv2D(3, 3, padding="same"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(2, padding="same"),
+    ),
     "pooling without normalization": lambda: image_model(
         (4, 40, 2),
         layers.Conv2D(3, 3, padding="same"),
@@ -114,6 +122,9 @@ MODELS = {
         layers.BatchNormalization(center=False),
         layers.Conv1D(1, 2),
         layers.MaxPooling1D(3),
+    ),
+    "pooling of an odd sequence with padding": lambda: image_model(
+        (51, 1), layers.Conv1D(1, 1), layers.MaxPooling1D(2, padding="same")
     ),
     "sequences with many channels": lambda: image_model(
         (48, 3), layers.Conv1D(8, 3, padding="same"), layers.Conv1D(1, 1, strides=2)

@@ -19,11 +19,13 @@ NOT_KNOWN = {
     "more padding than image",
     "as wide as whole vectors",  # a kernel of 63 steps
     "transposed",  # a sigmoid
+    "pooling of an odd image with padding",
     "pooling without normalization",  # a tanh
     "other poolings",
     "layers that it does not know",
     "normalization without a scale",
     "sequences",  # a normalization without a center
+    "pooling of an odd sequence with padding",
     "sequences with many channels",
     "branches",  # one changes what the other reads
 }

@@ -113,15 +113,26 @@ def _image(place: Place, value: Any) -> Image:
 
 
 def _is_2x2(layer: layers.Layer | None) -> bool:
-    return type(layer) is layers.MaxPooling2D and layer.pool_size == layer.strides == (2, 2)
+    return (
+        type(layer) is layers.MaxPooling2D
+        and layer.pool_size == layer.strides == (2, 2)
+        and layer.padding == "valid"
+    )
 
 
-def _cropping_or_pooling(place: Place, value: Any) -> Image | None:
-    if not isinstance(value, Image):
+def _is_done(place: Place, value: Image) -> bool:
+    """Whether the layer before has done what a layer that shrinks an image does."""
+    return value.shape == place.layer.output.shape[1:]
+
+
+def _cropping2d(place: Place, value: Any) -> Image | None:
+    return value if isinstance(value, Image) and _is_done(place, value) else None
+
+
+def _max_pooling2d(place: Place, value: Any) -> Image | None:
+    if not isinstance(value, Image) or not _is_2x2(place.layer):
         return None
-    if value.shape == place.layer.output.shape[1:]:
-        return value  # the layer before has done it
-    return value.max_pool() if _is_2x2(place.layer) else None
+    return value if _is_done(place, value) else value.max_pool()
 
 
 def _activation(place: Place, value: Any) -> Image | None:
@@ -153,6 +164,6 @@ RULES: dict[type, Callable[..., Image | None]] = {
     layers.Conv2D: _conv2d,
     layers.Conv2DTranspose: _conv2d_transpose,
     layers.ZeroPadding2D: _zero_padding2d,
-    layers.Cropping2D: _cropping_or_pooling,
-    layers.MaxPooling2D: _cropping_or_pooling,
+    layers.Cropping2D: _cropping2d,
+    layers.MaxPooling2D: _max_pooling2d,
 }

@@ -27,6 +27,11 @@ def is_small(layer: layers.Layer) -> bool:
     )
 
 
+def is_of_pairs(layer: layers.MaxPooling1D) -> bool:
+    """Whether a pooling takes the larger of every two steps, and no odd last one."""
+    return layer.pool_size == layer.strides == (2,) and layer.padding == "valid"
+
+
 def _conv1d(place: Place, value: Any) -> lines.Line | None:
     layer = place.layer
     if not is_small(layer):
@@ -60,8 +65,7 @@ def _cropping1d(place: Place, value: Any) -> lines.Line | None:
 
 
 def _max_pooling1d(place: Place, value: Any) -> lines.Line | None:
-    layer = place.layer
-    if not isinstance(value, tuple) or layer.pool_size != (2,) or layer.strides != (2,):
+    if not isinstance(value, tuple) or not is_of_pairs(place.layer):
         return None
     return lines.max_pool(value, training=place.training)
 

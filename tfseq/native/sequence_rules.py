@@ -10,7 +10,7 @@ from typing import Any
 
 from keras import layers, ops
 
-from tfseq.models import image_rules
+from tfseq.models import image_rules, line_rules
 from tfseq.models.image import Convolution
 from tfseq.models.layer_graph import Place
 from tfseq.native.recorded import Recorded
@@ -50,10 +50,7 @@ def _cropping1d(place: Place, value: Any) -> Recorded | None:
 
 
 def _max_pooling1d(place: Place, value: Any) -> Recorded | None:
-    layer = place.layer
-    if not isinstance(value, Recorded):
-        return None
-    if layer.pool_size != (2,) or layer.strides != (2,) or layer.padding != "valid":
+    if not isinstance(value, Recorded) or not line_rules.is_of_pairs(place.layer):
         return None
     return value.pool(1)
 
