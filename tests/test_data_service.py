@@ -70,6 +70,8 @@ def test_both_workers_take_part(builder, servers):
     [
         ("localhost:4000", "expected grpc://host:port, got 'localhost:4000'"),
         ("grpc://localhost", "expected grpc://host:port, got 'grpc://localhost'"),
+        ("grpc://a..b:1", "no tf.data service can be reached at grpc://a..b:1"),
+        (f"grpc://a:{'9' * 5000}", "no tf.data service can be reached at grpc://a:99"),
         (None, "no tf.data service can be reached at grpc://127.0.0.1:"),
     ],
 )

@@ -155,7 +155,10 @@ def test_workers_with_other_records_stop_and_say_which(builder, data_dir, tmp_pa
         "[]",
         '{"cluster": {"worker": ["127.0.0.1:4000"]}}',
         '{"cluster": {"worker": ["127.0.0.1"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["127.0.0.1:99999"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["127.0.0.1:-1"]}, "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": ["127.0.0.1:4000"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["127.0.0.1:4000"]}, "task": {"type": "worker", "index": 1e999}}',
         '{"cluster": {"ps": ["127.0.0.1:4000"]}, "task": {"type": "ps", "index": 0}}',
     ],
 )

@@ -70,8 +70,9 @@ def cluster() -> Cluster:
         jobs, task = config["cluster"], config["task"]
         addresses, index = tuple(jobs["worker"]), int(task["index"])
         ports = [int(address.rpartition(":")[2]) for address in addresses]
-        valid = set(jobs) == {"worker"} and task["type"] == "worker" and all(ports)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        valid = set(jobs) == {"worker"} and task["type"] == "worker"
+        valid = valid and all(0 < port < 2**16 for port in ports)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         valid = False
     if not valid or not 0 <= index < len(addresses) or len(set(addresses)) < len(addresses):
         raise UserError(f"TF_CONFIG is {text}; expected {_EXPECTED}")

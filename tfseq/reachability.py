@@ -14,6 +14,6 @@ def listens(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), _WAIT_SECONDS).close()
-    except OSError:
+    except (OSError, ValueError):  # the latter of what can be no name, such as a..b, or no port
         return False
     return True

@@ -113,6 +113,7 @@ def test_requests_hold_as_many_records_as_the_message_limit_allows(version, tmp_
     [
         (("--host=http://localhost:8501",), "--host: expected a name and a port"),
         (("--host=localhost:port",), "--host: expected a name and a port"),
+        (("--host=a..b:80",), "--host: expected a name and a port"),
         (("--host=",), "--host: expected a name and a port"),
         (("--version=1", "--version_label=canary"), "--version and --version_label"),
         (("--protocol=kserve-rest", "--signature=validate"), "--protocol=kserve-rest has neither"),

@@ -69,6 +69,7 @@ def parse_host(text: str, default_port: int) -> tuple[str, int]:
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # or the name could not be looked up
     except ValueError:
         host, port = None, None
     if not host or parts.netloc != text:
