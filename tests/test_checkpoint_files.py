@@ -162,3 +162,26 @@ def test_what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not
     assert checkpoint_files.restore(folder).position.epoch == 2
     left = {path.name for path in folder.glob(".*")}
     assert left == {f".{os.getpid()}.keras", f".{os.getpid()}.last.keras"}
+
+
+LARGE = """
+import sys
+from pathlib import Path
+from tfseq import checkpoint_files, models
+
+def held():
+    with open("/proc/self/status") as file:
+        return max(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
+
+model = models.build("mlp", waveform_shape=(4, 500), hidden_units=(2000,) * 6, dropout=0.0)
+model.compile(optimizer="sgd", loss="mse")
+size = sum(weight.numpy().nbytes for weight in model.weights) / 2**20
+before, folder = held(), Path(sys.argv[1])
+checkpoint_files.save(model, checkpoint_files.Position(1), None, folder)
+print(size, held() - before)
+"""
+
+
+def test_a_save_holds_no_second_copy_of_the_weights(python, tmp_path):
+    size, more = map(float, python(LARGE, str(tmp_path)).split())
+    assert more < 0.7 * size  # each array is copied by itself

@@ -10,7 +10,6 @@ There are `last.keras`, `previous.keras`, from which a run goes on if the last i
 """
 
 import dataclasses
-import functools
 import hashlib
 import json
 import os
@@ -21,14 +20,9 @@ from pathlib import Path
 import keras
 import numpy as np
 from absl import logging
-from keras.src.saving import saving_lib
 
 from tfseq import keras_file
 from tfseq.errors import UserError
-
-# Keras 3.15 keeps what this returns under one name and looks for it under another: every save makes
-# metrics and an optimizer to look at, and 70 KB of their memory never come back from TensorFlow.
-saving_lib.get_attr_skipset = functools.cache(saving_lib.get_attr_skipset)
 
 _STATE = "training_state.json"
 _LAST, _PREVIOUS, _BEST = "last.keras", "previous.keras", "best.keras"
@@ -195,7 +189,7 @@ def load_best(model: keras.Model, folder: Path) -> None:
     path = best(folder)
     try:
         _require_whole(path)
-        model.load_weights(path)
+        keras_file.load_weights(model, path)
     except keras_file.DAMAGE as error:
         raise _best_is_damaged(folder) from error
 
@@ -217,7 +211,7 @@ def _write(
     state["metrics"] = metrics and [value.tolist() for value in metrics]
     temporary = folder / f".{os.getpid()}.keras"
     try:
-        model.save(temporary)
+        keras_file.save(model, temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(_STATE, json.dumps(state))
         with temporary.open("rb") as file:
