@@ -25,7 +25,7 @@ def written(tmp_path):
 def test_all_settings_survive_being_written_and_read(name, written):
     config = configs.named(name)
     configs.check(config)
-    path = written(json.loads(config.to_json_best_effort()))
+    path = written(file.to_json(config))
     assert file.read(path).to_dict() == config.to_dict()
 
 

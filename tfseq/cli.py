@@ -4,7 +4,6 @@ TensorFlow is not imported here, so that `--help` answers at once.
 """
 
 import contextlib
-import difflib
 import errno
 import logging
 import os
@@ -13,13 +12,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 from absl import logging as absl_logging
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_flags
+from ml_collections.config_flags import tuple_parser
 
 from tfseq import allocator
+from tfseq.configs.flat import flat, nearest
 from tfseq.errors import UserError
 from tfseq.quick_import import quick_import
 
@@ -120,19 +120,31 @@ def require(*names: str) -> None:
             raise UserError(f"--{name} is missing; see --help")
 
 
-def require_known_settings(config: ConfigDict) -> None:
-    """Refuses a `--config.*` on the command line that is no setting.
+def define_settings(config: ConfigDict) -> None:
+    """Defines the flags `--config.*`, whose defaults are some settings.
 
     Raises:
-        UserError: If there is one.
+        UserError: If the command line has one that is no setting.
     """
-    known = [f"--config.{key}" for key, _ in _settings(config)]
+    known = list(flat(config, "--config."))
     for argument in sys.argv[1:]:
         flag = "--" + argument.partition("=")[0].lstrip("-")
         if flag.startswith("--config.") and flag not in known:
-            close = difflib.get_close_matches(flag, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            hint = nearest(flag, known)
             raise UserError(f"{flag}: there is no such setting{hint}; --help lists them")
+    config_flags.register_flag_parser_for_type(tuple, _TupleParser())
+    config_flags.DEFINE_config_dict("config", config)
+
+
+class _TupleParser(tuple_parser.TupleParser):
+    """Takes a,b for two names, as its base takes 1,2 for two numbers."""
+
+    def parse(self, argument: object) -> tuple:
+        """Returns the values of a setting."""
+        found = []
+        for each in super().parse(argument):
+            found += map(str.strip, each.split(",")) if isinstance(each, str) else [each]
+        return tuple(found)
 
 
 def require_writable(flag: str, folder: Path) -> None:
@@ -213,18 +225,9 @@ def _help(description: str) -> str:
                 lines.append(f"  --{flag.name}: {flag.help}")
     if "config" in FLAGS:
         lines += ["", "Settings, with their defaults:"]
-        lines += [f"  --config.{key}={value}" for key, value in _settings(FLAGS["config"].default)]
+        for name, value in flat(FLAGS["config"].default, "--config.").items():
+            lines.append(f"  {name}={'' if value is None else value}")
     return "\n".join(lines)
-
-
-def _settings(config: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    rows = []
-    for key, value in config.items():
-        if hasattr(value, "items"):
-            rows += _settings(value, f"{prefix}{key}.")
-        else:
-            rows.append((f"{prefix}{key}", "" if value is None else value))
-    return rows
 
 
 def _fail(message: str, code: int = 1) -> None:

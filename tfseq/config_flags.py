@@ -1,10 +1,10 @@
-"""The flags that name a run's settings: --model, --config_name, --config_file and --config.*."""
+"""The flags of a run's settings: --model, --config_name, --config_file, --config.*, --epochs ..."""
 
 import sys
 from pathlib import Path
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from tfseq import cli, configs
 from tfseq.configs import file
@@ -12,20 +12,24 @@ from tfseq.errors import UserError
 
 FLAGS = flags.FLAGS
 
-_SHORT = ("epochs", "batch_size", "seed")
-"""Settings that have a flag of their own."""
+_SHORT = {
+    "epochs": "Epochs to train in all [the settings'].",
+    "batch_size": "Records a training step [the settings'].",
+    "seed": "Seed of the weights, the dropout and the order of records [the settings'].",
+}
+"""Settings that have a flag of their own, and what that says of them."""
 
 
 def define() -> None:
-    """Defines the flags; `--config.*` are the settings of what the others name.
+    """Defines the flags; `--config.*` are the settings of what --model and the like name.
 
     Raises:
         UserError: If they contradict each other, or name settings that are not there.
     """
     _define_names(FLAGS)
-    config = _named()
-    cli.require_known_settings(config)
-    config_flags.DEFINE_config_dict("config", config)
+    cli.define_settings(_named())
+    for name, text in _SHORT.items():
+        flags.DEFINE_integer(name, None, text)
 
 
 def settings() -> ConfigDict:
@@ -36,7 +40,7 @@ def settings() -> ConfigDict:
     """
     config = FLAGS.config
     for name in _SHORT:
-        if name in FLAGS and FLAGS[name].value is not None:
+        if FLAGS[name].value is not None:
             config[name] = FLAGS[name].value
     if FLAGS.dataset is not None:
         config.dataset.name = FLAGS.dataset

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from tfseq import cli
 from tfseq.configs import default
@@ -19,9 +19,7 @@ def define() -> None:
     cli.define_data_flags()
     settings = default.get_config().dataset
     del settings.name
-    config = ConfigDict({"dataset": settings})
-    cli.require_known_settings(config)
-    config_flags.DEFINE_config_dict("config", config)
+    cli.define_settings(ConfigDict({"dataset": settings}))
 
 
 def load(beam_pipeline_options: str | None = None) -> "RecordBuilder":

@@ -25,6 +25,7 @@ from ml_collections import ConfigDict
 
 from tfseq import cli, config_flags, schema
 from tfseq.errors import UserError
+from tfseq.tuning import kinds
 
 if TYPE_CHECKING:
     from tfx import v1 as tfx
@@ -38,24 +39,13 @@ def define_flags() -> None:
     """Defines the flags."""
     config_flags.define()
     cli.define_data_flags()
-    flags.DEFINE_integer("epochs", None, "Epochs to train.")
-    flags.DEFINE_integer("batch_size", None, "Records a training step.")
-    flags.DEFINE_integer("seed", None, "Seed of the weights, the dropout and the order of records.")
     flags.DEFINE_string("pipeline_root", None, "Folder of all that the components write.")
     flags.DEFINE_string("metadata", None, "SQLite file [<pipeline_root>/metadata.sqlite].")
     flags.DEFINE_string(
         "export_dir", "saved_models", "The model is pushed to <export_dir>/<model>/<version>."
     )
     flags.DEFINE_string("schema", str(schema.PATH), "What a record is [tfseq/schema.pbtxt].")
-    flags.DEFINE_enum(
-        "tuner",
-        None,
-        ["hyperband", "bayesian", "random"],
-        "Look for better settings first, as tfseq.tuning.tune does [do not].",
-    )
-    flags.DEFINE_integer(
-        "max_trials", 30, "Trials, but for hyperband, which has its own number [30].", lower_bound=1
-    )
+    kinds.define_flags(None, "Look for better settings first, as tfseq.tuning.tune does [do not].")
     flags.DEFINE_bool("infra_validator", False, "Try the model in TF Serving; needs Docker.")
     flags.DEFINE_bool("cache", True, "Take from the cache what has been done [true].")
     flags.DEFINE_multi_string("beam_pipeline_args", [], "An option for Beam; may be repeated.")

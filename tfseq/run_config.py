@@ -7,6 +7,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from tfseq import atomic_file, checkpoint_files, json_file
+from tfseq.configs import file
+from tfseq.configs.flat import flat
 from tfseq.errors import UserError
 
 # What may differ between a run and its continuation.
@@ -17,7 +19,7 @@ _NAME = "config.json"
 
 def write(config: ConfigDict, workdir: Path) -> None:
     """Writes the settings."""
-    atomic_file.write(workdir / _NAME, json.dumps(_settings(config), indent=2) + "\n")
+    atomic_file.write(workdir / _NAME, json.dumps(file.to_json(config), indent=2) + "\n")
 
 
 def refuse_other(config: ConfigDict, workdir: Path) -> None:
@@ -28,7 +30,7 @@ def refuse_other(config: ConfigDict, workdir: Path) -> None:
     """
     path = workdir / _NAME
     if checkpoint_files.exist(workdir / "checkpoints") and path.is_file():
-        before, now = json_file.read(path), _settings(config)
+        before, now = json_file.read(path), file.to_json(config)
         # A schedule was laid over the epochs that the run began with.
         scheduled = config.optimizer.schedule != "constant"
         changeable = _CHANGEABLE - ({"epochs"} if scheduled else set())
@@ -41,19 +43,7 @@ def refuse_other(config: ConfigDict, workdir: Path) -> None:
 
 def flags(config: ConfigDict) -> dict[str, Any]:
     """Returns the settings by the names of their flags."""
-
-    def flat(settings: dict[str, Any], prefix: str) -> dict[str, Any]:
-        found = {}
-        for key, value in settings.items():
-            name = f"{prefix}.{key}"
-            found |= flat(value, name) if isinstance(value, dict) else {name: value}
-        return found
-
-    return flat(_settings(config), "--config")
-
-
-def _settings(config: ConfigDict) -> dict[str, Any]:
-    return json.loads(config.to_json_best_effort())
+    return flat(file.to_json(config), "--config.")
 
 
 def _differences(

@@ -11,7 +11,6 @@
 Started again, it goes on where the run in the workdir stands. Ctrl-C saves and stops.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from tfseq import cli, config_flags
+from tfseq.configs import file
 
 if TYPE_CHECKING:
     import keras
@@ -42,9 +42,6 @@ def define_flags() -> None:
     flags.DEFINE_integer(
         "keep_versions", None, "Exported versions to keep, the newest [all].", lower_bound=1
     )
-    flags.DEFINE_integer("epochs", None, "Epochs to train in all.")
-    flags.DEFINE_integer("batch_size", None, "Records a training step.")
-    flags.DEFINE_integer("seed", None, "Seed of the weights, the dropout and the order of records.")
 
 
 def main() -> None:
@@ -128,7 +125,7 @@ def _finish(
     if export is None or not Path(export).is_dir():
         documents = {
             "evaluation.json": evaluation,
-            "config.json": json.loads(config.to_json_best_effort()),
+            "config.json": file.to_json(config),
         }
         export = str(
             pusher.push(

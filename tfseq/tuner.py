@@ -9,7 +9,7 @@ import keras_tuner
 from ml_collections import ConfigDict
 
 from tfseq.tfx import records, settings
-from tfseq.tuning import space, tuners, tuning_run
+from tfseq.tuning import kinds, space, tuners, tuning_run
 from tfseq.tuning.records import Data
 
 
@@ -43,7 +43,7 @@ class OpenSearch(tuners.Tuner):
     Args:
         config: The settings.
         data: The records.
-        kind: One of `tuners.KINDS`.
+        kind: One of `kinds.OPEN`.
         max_trials: Trials at most; "hyperband" has its own number.
     """
 
@@ -55,7 +55,7 @@ class OpenSearch(tuners.Tuner):
         oracle = self._oracle(kind, max_trials)
         model = tuning_run.trial_model(config, self._workdir, data)
         trials = (model, tuning_run.score, tuners.worst_score(data), tuning_run.report)
-        self._first = lambda: tuners.search(self._oracle("grid", 1), *trials)
+        self._first = lambda: tuners.search(self._oracle(kinds.GRID, 1), *trials)
         super().__init__(oracle, *trials, directory=self._folder.name)
 
     def _oracle(self, kind: str, max_trials: int) -> keras_tuner.Oracle:

@@ -45,9 +45,6 @@ def define_flags() -> None:
     flags.DEFINE_integer(
         "seeds", 1, "Seeds that each fold is trained with, from --seed on [1].", lower_bound=1
     )
-    flags.DEFINE_integer("epochs", None, "Epochs of each training [the model's].")
-    flags.DEFINE_integer("batch_size", None, "Records a training step [the model's].")
-    flags.DEFINE_integer("seed", None, "The first seed [0].")
 
 
 def main() -> None:

@@ -8,13 +8,14 @@ import keras_tuner
 from ml_collections import ConfigDict
 
 from tfseq import configs, evaluator
+from tfseq.configs.flat import flat
 from tfseq.errors import UserError
 from tfseq.tuning import (
     costs,
     cross_validation,
     distribution,
     folds,
-    options,
+    kinds,
     plans,
     results,
     tuners,
@@ -53,7 +54,7 @@ def run(
     data = Data.of(config, workdir, data_dir=data_dir, manual_dir=manual_dir)
     sizes = collections.Counter(data.joined.groups.tolist())
     divided = folds.divide(sizes, number, fold_seed)
-    asked = {"--folds": number, "--fold_seed": fold_seed, **options.flat(config, "--config.")}
+    asked = {"--folds": number, "--fold_seed": fold_seed, **flat(config, "--config.")}
     results.claim(workdir, {**asked, "records": sizes.total(), "groups": len(sizes)})
     planned = [
         _plan(config, workdir, fold, groups, seed)
@@ -116,7 +117,7 @@ def _train(planned: list[Plan], number: int, data: Data) -> None:
             outcome = f"mse {found['mse']:.4f} on {found['records']} records"
         say(f"fold {row['fold']} of {number}, seed {row['seed']}: {outcome}", row["seconds"])
 
-    oracle = tuners.new_oracle("grid", space, max_trials=len(planned))
+    oracle = tuners.new_oracle(kinds.GRID, space, max_trials=len(planned))
     tuners.search(oracle, model, lambda row: measure(row, FINAL), tuners.worst_score(data), report)
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from tfseq import cli, configs
 from tfseq.configs import default
+from tfseq.configs.flat import flat
 from tfseq.tuning import afresh
 from tfseq.tuning.study import Arm, Study
 
@@ -73,9 +74,7 @@ def define_flags() -> None:
         upper_bound=1,
     )
     flags.DEFINE_bool("keep_checkpoints", False, "Keep the model of each trial's best epoch.")
-    config = _shared_config()
-    cli.require_known_settings(config)
-    config_flags.DEFINE_config_dict("config", config)
+    cli.define_settings(_shared_config())
 
 
 def from_flags() -> Options:
@@ -124,14 +123,3 @@ def _shared_config() -> ConfigDict:
     for key in _NOT_SHARED:
         del config[key]
     return config
-
-
-def flat(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
-    """Returns settings by their dotted keys, each after a prefix."""
-    found = {}
-    for key, value in config.items():
-        if isinstance(value, ConfigDict):
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found

@@ -6,7 +6,7 @@ from typing import Any
 import keras_tuner
 
 from tfseq.errors import UserError
-from tfseq.tuning import costs, distribution, plans, results, tuners
+from tfseq.tuning import costs, distribution, kinds, plans, results, tuners
 from tfseq.tuning.hypermodel import TrialModel
 from tfseq.tuning.options import Options
 from tfseq.tuning.plans import Plan
@@ -18,7 +18,7 @@ def run(
     studies: Sequence[Study],
     given: Options,
     *,
-    tuner: str = "grid",
+    tuner: str = kinds.GRID,
     max_trials: int | None = None,
 ) -> None:
     """Runs the trials of studies that have not been run.
@@ -26,14 +26,14 @@ def run(
     Args:
         studies: Which.
         given: How.
-        tuner: One of `tuners.KINDS`.
+        tuner: One of `kinds.KINDS`.
         max_trials: Trials of a search at most, those that have been run included.
 
     Raises:
         UserError: If a setting or the data is not as expected, or a folder holds results that were
             computed with other settings.
     """
-    if tuner != "grid" and distribution.is_distributed() and len(studies) > 1:
+    if tuner != kinds.GRID and distribution.is_distributed() and len(studies) > 1:
         raise UserError(f"--tuner={tuner}: a distributed search takes one --study at a time")
     planned = {study.name: plans.of(study, given) for study in studies}
     for study in studies:
@@ -52,7 +52,7 @@ def run(
             data.check(max(arm.held_out or 0 for study in waiting for arm in study.arms))
         worst = tuners.worst_score(data)
         # The grid knows all trials beforehand; the others search one study at a time.
-        for group in [waiting] if tuner == "grid" else [[study] for study in waiting]:
+        for group in [waiting] if tuner == kinds.GRID else [[study] for study in waiting]:
             model = TrialModel(
                 _plan_of(studies, given), data, keep_checkpoints=given.keep_checkpoints
             )

@@ -16,7 +16,7 @@ from absl import flags
 
 from tfseq import cli
 from tfseq.errors import UserError
-from tfseq.tuning import distribution, options, studies, study
+from tfseq.tuning import distribution, kinds, options, studies, study
 
 FLAGS = flags.FLAGS
 
@@ -29,8 +29,8 @@ def define_flags() -> None:
     options.define_flags()
     flags.DEFINE_enum(
         "tuner",
-        "grid",
-        ["grid", "random", "bayesian", "hyperband"],
+        kinds.GRID,
+        kinds.KINDS,
         "grid runs every arm with every seed; the others look for the best arm [grid].",
     )
     flags.DEFINE_integer(

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from tfseq import models
+from tfseq.configs.flat import nearest
 from tfseq.errors import UserError
-from tfseq.tuning.study import FINAL, FINAL_TRAINING, SAME, WORSE, Arm, Expectation, Study, nearest
+from tfseq.tuning.study import FINAL, FINAL_TRAINING, SAME, WORSE, Arm, Expectation, Study
 
 SIZES = (15, 20, 30, 40, 60, 80, 100, 150, 200)
 """Test-set sizes, in records."""
@@ -32,9 +33,9 @@ def sample_size(model: str, sizes: Sequence[int] = SIZES) -> Study:
         UserError: If there is no such model, or the sizes are not as expected.
     """
     if model not in models.names():
-        names = ", ".join(models.names())
         hint = nearest(model, models.names())
-        raise UserError(f"--model: there is no model {model!r}; {hint}there are {names}")
+        names = ", ".join(models.names())
+        raise UserError(f"--model: there is no model {model!r}{hint}; there are {names}")
     if len(set(sizes)) < 2 or min(sizes) < 1:
         raise UserError(f"--sizes: expected two sizes or more, all positive, got {sizes}")
     small, *_, large = labels = [str(size) for size in sorted(set(sizes))]

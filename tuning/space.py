@@ -6,8 +6,8 @@ import keras_tuner
 from ml_collections import ConfigDict
 
 from tfseq import configs
+from tfseq.configs.flat import flat
 from tfseq.models import layers
-from tfseq.tuning import options
 
 _WIDTHS = (0.5, 1.0, 2.0)
 _DROPOUTS = (0.0, 0.5, 1.0, 1.5)
@@ -37,7 +37,7 @@ def declare(config: ConfigDict) -> keras_tuner.HyperParameters:
         config: The model's settings.
     """
     space = keras_tuner.HyperParameters()
-    known = options.flat(config)
+    known = flat(config)
     optimizer = config.optimizer
     _choice(space, "optimizer.name", configs.OPTIMIZERS, optimizer.name)
     space.Float(

@@ -1,12 +1,12 @@
 """What a study is: one comparison of the report's, declared as data."""
 
 import dataclasses
-import difflib
 import fnmatch
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tfseq.configs.flat import nearest
 from tfseq.errors import UserError
 
 BEST = "best validation loss"
@@ -139,16 +139,7 @@ def find(studies: Sequence[Study], patterns: Iterable[str]) -> list[Study]:
     for pattern in patterns:
         matched = fnmatch.filter(names, pattern)
         if not matched:
-            raise UserError(
-                f"--study: there is no study {pattern!r}; {nearest(pattern, names)}--list shows all"
-            )
+            hint = nearest(pattern, names, most=3)
+            raise UserError(f"--study: there is no study {pattern!r}{hint}; --list shows all")
         chosen.update(matched)
     return [study for study in studies if study.name in chosen]
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Returns "did you mean ...? " with the known names most like one; empty if none is."""
-    last = name.rpartition("/")[2].strip("*")
-    parts = [each for each in known if last in each.split("/")]
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or parts[:3]
-    return f"did you mean {' or '.join(close)}? " if close else ""

@@ -16,7 +16,7 @@ from pathlib import Path
 from absl import flags
 
 from tfseq import cli, config_flags
-from tfseq.tuning import afresh, distribution
+from tfseq.tuning import afresh, distribution, kinds
 
 FLAGS = flags.FLAGS
 
@@ -29,13 +29,7 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "workdir", None, "Folder of the search [runs/tune/<dataset>/<config_name, else model>]."
     )
-    flags.DEFINE_enum(
-        "tuner", "hyperband", ["hyperband", "bayesian", "random"], "How to search [hyperband]."
-    )
-    flags.DEFINE_integer(
-        "max_trials", 30, "Trials, but for hyperband, which has its own number [30].", lower_bound=1
-    )
-    flags.DEFINE_integer("epochs", None, "Epochs of a whole trial [the model's].", lower_bound=1)
+    kinds.define_flags("hyperband", "How to search [hyperband].")
     flags.DEFINE_bool("keep_checkpoints", False, "Keep the model of each trial's best epoch.")
 
 

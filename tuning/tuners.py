@@ -16,12 +16,11 @@ import tensorflow as tf
 from keras_tuner import errors, oracles
 
 from tfseq.errors import UserError
-from tfseq.tuning import afresh, distribution
+from tfseq.tuning import afresh, distribution, kinds
 from tfseq.tuning.hypermodel import TrialModel
 from tfseq.tuning.plans import Plan
 from tfseq.tuning.records import Data, levels
 
-KINDS = ("grid", "random", "bayesian", "hyperband")
 _OBJECTIVE = keras_tuner.Objective("score", "min")
 _SEED = 1
 _WORST = 10
@@ -177,7 +176,7 @@ def new_oracle(
     """Returns an oracle.
 
     Args:
-        kind: One of `KINDS`.
+        kind: One of `kinds.KINDS`.
         space: What it chooses from.
         max_trials: Trials at most; None is up to the oracle. "hyperband" has its own number.
         epochs: Of a whole training: "hyperband" gives most trials fewer, in `tuner/epochs`.
@@ -186,7 +185,7 @@ def new_oracle(
     common = {"objective": _OBJECTIVE, "seed": _SEED, **whole}
     if kind == "hyperband":
         return oracles.HyperbandOracle(max_epochs=epochs, **common)
-    if kind == "grid":
+    if kind == kinds.GRID:
         return GridOracle(max_trials=max_trials, **common)
     if kind == "random":
         return oracles.RandomSearchOracle(max_trials=max_trials, **common)

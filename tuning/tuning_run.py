@@ -10,8 +10,10 @@ from typing import Any
 import keras_tuner
 from ml_collections import ConfigDict
 
+from tfseq.configs import file
+from tfseq.configs.flat import flat
 from tfseq.errors import UserError
-from tfseq.tuning import distribution, options, results, space, tuners
+from tfseq.tuning import distribution, kinds, results, space, tuners
 from tfseq.tuning.hypermodel import TrialModel
 from tfseq.tuning.plans import Plan
 from tfseq.tuning.records import Data
@@ -33,7 +35,7 @@ def run(
     Args:
         config: The settings to begin with.
         workdir: Gets results.jsonl, logs/ and best_config.json.
-        kind: One of `tuners.KINDS`.
+        kind: One of `kinds.OPEN`.
         max_trials: Trials at most; "hyperband" has its own number.
         data_dir: Where built data sets are kept.
         manual_dir: The folder of the raw files, for the data sets that are made from some.
@@ -43,7 +45,7 @@ def run(
         UserError: If the settings do not fit the data, the workdir holds another search, or no
             whole trial has a finite loss.
     """
-    results.claim(workdir, options.flat(config, "--config."))
+    results.claim(workdir, flat(config, "--config."))
     data = Data.of(config, workdir, data_dir=data_dir, manual_dir=manual_dir)
     declared = space.declare(config)
     model = trial_model(config, workdir, data, keep_checkpoints=keep_checkpoints)
@@ -51,7 +53,7 @@ def run(
     oracles = [tuners.new_oracle(kind, declared, max_trials=max_trials, epochs=config.epochs)]
     if not distribution.is_distributed():
         # The first of a grid are the defaults: what is found is no worse than those.
-        oracles.insert(0, tuners.new_oracle("grid", declared, max_trials=1))
+        oracles.insert(0, tuners.new_oracle(kinds.GRID, declared, max_trials=1))
     for oracle in oracles:
         tuners.search(oracle, model, score, worst, report)
     return _write_best(config, workdir)
@@ -130,7 +132,7 @@ def _write_best(config: ConfigDict, workdir: Path) -> Path:
     whole = whole_trials(workdir)
     best = min(whole, key=score)
     path = workdir / "best_config.json"
-    settings = json.loads(space.apply(best["values"], config).to_json_best_effort())
+    settings = file.to_json(space.apply(best["values"], config))
     # Several workers may end at the same time.
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

@@ -19,7 +19,7 @@ OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 SCHEDULES = ("constant", "cosine")
 LOSSES = ("mse", "mae", "huber")
 CACHES = ("auto", "always", "never")
-LOWERINGS = (*CACHES, "portable")
+LOWERINGS = ("auto", "always", "never", "portable")
 ON_CORRUPT = ("error", "skip")
 
 _FOUND = ("cnn_time", "conv_ae_time", "resnet_time", "seqnet_few_records")

@@ -1,12 +1,13 @@
 """Settings in a JSON file, as `config.json` of a run or of an exported version holds them."""
 
-import difflib
+import json
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from tfseq import configs, json_file
+from tfseq.configs.flat import nearest
 from tfseq.errors import UserError
 
 _MOST_CHARACTERS = 100
@@ -31,6 +32,11 @@ def read(path: Path) -> ConfigDict:
         raise UserError(f"--config_file: {path}: {error}") from error
 
 
+def to_json(config: ConfigDict) -> dict[str, Any]:
+    """Returns settings as a JSON object that `from_json` takes: a tuple is a list."""
+    return json.loads(config.to_json_best_effort())
+
+
 def from_json(found: Any) -> ConfigDict:
     """Returns the settings that a JSON object holds; those that it does not name are the model's.
 
@@ -53,8 +59,7 @@ def _update(config: ConfigDict, found: dict[str, Any], prefix: str) -> None:
     for key, given in found.items():
         name = f"{prefix}{key}"
         if key not in config:
-            close = difflib.get_close_matches(key, list(config), n=1)
-            hint = f"; did you mean {prefix}{close[0]}?" if close else ""
+            hint = nearest(name, [f"{prefix}{each}" for each in config])
             raise UserError(f"there is no setting {_told(name)[1:-1]}{hint}")
         before = config[key]
         if isinstance(before, ConfigDict):

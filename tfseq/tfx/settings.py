@@ -1,7 +1,6 @@
 """The settings that a pipeline gives its components, as JSON in their `custom_config`."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ _KEY = "config"
 
 def to_json(config: ConfigDict) -> dict[str, Any]:
     """Returns what `custom_config` holds of some settings."""
-    return {_KEY: json.loads(config.to_json_best_effort())}
+    return {_KEY: file.to_json(config)}
 
 
 def of(custom_config: Mapping[str, Any] | None) -> ConfigDict:

@@ -1,7 +1,6 @@
 """What TFX's Trainer does: `tfseq.trainer.train` on transformed records, then the export."""
 
 import contextlib
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from tfseq import evaluator, intervals, trainer
+from tfseq.configs import file
 from tfseq.errors import UserError
 from tfseq.example_gen import Split
 from tfseq.export import Export
@@ -51,7 +51,7 @@ def run(fn_args: Any) -> None:
         evaluator.write(evaluation, workdir / "evaluation.json")
     documents = {
         "evaluation.json": evaluation,
-        "config.json": json.loads(config.to_json_best_effort()),
+        "config.json": file.to_json(config),
     }
     dataset = fn_args.custom_config.get("dataset")
     with _local(fn_args.serving_model_dir) as folder:
