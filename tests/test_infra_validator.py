@@ -37,28 +37,72 @@ def answers(model):
     return Export.of(model, {}).answers
 
 
-def validate(folder, cwd, **environment):
-    options = ("-X", "importtime") if environment.pop("imports", False) else ()
+def validate(folder, *flags, cwd, options=()):
     return command.run(
-        "infra_validator", f"--saved_model={folder}", cwd=cwd, options=options, **environment
+        "infra_validator", f"--saved_model={folder}", *flags, cwd=cwd, options=options
     )
 
 
-def test_a_version_passes_beside_its_model(version):
-    said = infra_validator.validate(version, answers(small()))
+@pytest.fixture(scope="module")
+def expected():
+    """The arrays of `--expected` that the version's model gives."""
+    return {
+        f"{request}.{name}": values
+        for request, outputs in enumerate(answers(small()))
+        for name, values in outputs.items()
+    }
+
+
+def test_a_version_passes_beside_its_model(version, expected, tmp_path):
+    np.savez(tmp_path / "right.npz", **expected)
+    said = validate(version, "--expected=right.npz", cwd=tmp_path).check().stdout
     assert f"{version}: loaded in " in said
     assert "6 requests answered" in said
     assert "from the trained model" in said
 
 
+@pytest.mark.parametrize("content", ["missing", "folder", "empty", "npy", "objects", "text", "cut"])
+def test_expected_answers_that_cannot_be_read_are_refused(content, version, tmp_path):
+    path = tmp_path / "right.npz"
+    match content:
+        case "folder":
+            path.mkdir()
+        case "empty":
+            path.touch()
+        case "npy":
+            np.save(path.with_suffix(".npy"), np.zeros(3))
+            path.with_suffix(".npy").rename(path)
+        case "objects":
+            np.savez(path, **{"0.label": np.array([{}], object)})
+        case "text":
+            np.savez(path, **{"0.label": np.array(["1", "2"])})
+        case "cut":
+            np.savez(path, **{"0.label": np.zeros(3)})
+            path.write_bytes(path.read_bytes()[:-9])
+    message = validate(version, f"--expected={path}", cwd=tmp_path).refusal()
+    assert f"--expected: {path} is not a readable .npz file of numbers" in message
+
+
+def test_expected_answers_that_lack_one_or_are_not_finite_do_not_pass(version, expected, tmp_path):
+    few = {name: values for name, values in expected.items() if name != "1.label"}
+    np.savez(tmp_path / "lacks.npz", **few)
+    message = validate(version, "--expected=lacks.npz", cwd=tmp_path).refusal()
+    assert (
+        "--expected: lacks.npz has no 1.label, the answer to serving_default of 8 records"
+        in message
+    )
+    np.savez(tmp_path / "nan.npz", **{**expected, "1.label": expected["1.label"] * np.nan})
+    message = validate(version, "--expected=nan.npz", cwd=tmp_path).refusal()
+    assert "label is nan from the trained model's" in message
+
+
 def test_a_version_passes_alone_without_importing_tensorflow(version, tmp_path):
-    done = validate(version, tmp_path, imports=True)
-    assert done.code == 0, done.stderr
+    done = validate(version, cwd=tmp_path, options=("-X", "importtime")).check()
     assert "6 requests answered" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert {"numpy", "tfseq.serving.session"} <= imported
     assert "tensorflow" not in imported
-    assert validate(version, tmp_path).stderr == ""
+    assert validate(version, cwd=tmp_path).stderr == ""
 
 
 def test_another_model_s_answers_do_not_pass(version):
@@ -69,7 +113,7 @@ def test_another_model_s_answers_do_not_pass(version):
 def test_a_version_whose_weights_were_cut_short_is_refused(copy, tmp_path):
     (data,) = (copy / "variables").glob("*.data-*")
     data.write_bytes(data.read_bytes()[:-8])
-    message = validate(copy, tmp_path).refusal()
+    message = validate(copy, cwd=tmp_path).refusal()
     assert f"{copy}: TensorFlow's C++ loader refuses it" in message
 
 
@@ -82,20 +126,31 @@ def test_a_version_whose_weights_were_cut_short_is_refused(copy, tmp_path):
 )
 def test_a_version_that_lacks_a_file_is_refused(file, message, copy, tmp_path):
     (copy / file).unlink()
-    assert message in validate(copy, tmp_path).refusal()
+    assert message in validate(copy, cwd=tmp_path).refusal()
 
 
-def test_requests_that_are_not_whole_are_refused(copy, tmp_path):
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: content[:-9], "ends in a record"),
+        (lambda content: content[:12] + b"\xff" * (len(content) - 12), "Error parsing message"),
+        (lambda content: b"", "there are none"),
+    ],
+    ids=["cut", "overwritten", "empty"],
+)
+def test_requests_that_are_not_whole_are_refused(damage, message, copy, tmp_path):
     path = copy / warmup.FILE
-    path.write_bytes(path.read_bytes()[:-9])
-    assert "ends in a record" in validate(copy, tmp_path).refusal()
+    path.write_bytes(damage(path.read_bytes()))
+    refusal = validate(copy, cwd=tmp_path).refusal()
+    assert f"{copy}: expected requests in {warmup.FILE}: " in refusal
+    assert message in refusal
 
 
 def test_a_model_without_the_signature_that_is_asked_for_is_refused(copy, tmp_path):
     other = tf.Module()
     serve = tf.function(lambda x: {"y": x}, input_signature=[tf.TensorSpec([None], tf.float32)])
     tf.saved_model.save(other, str(copy), signatures={"other": serve})
-    assert "serving_default of 1 records" in validate(copy, tmp_path).refusal()
+    assert "serving_default of 1 records" in validate(copy, cwd=tmp_path).refusal()
 
 
 class Clock(keras.layers.Layer):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tfseq import cli
-from tfseq.errors import UserError
+from tfseq.errors import UserError, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,16 +44,8 @@ def main() -> None:
     if not (folder / "saved_model.pb").is_file():
         raise UserError(f"--saved_model: no model in {folder}; expected a version folder")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import numpy as np
-
-    from tfseq.serving import warmup
-
-    try:
-        requests = warmup.read(folder)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{folder}: expected requests in {warmup.FILE}: {reason}") from error
-    expected = np.load(FLAGS.expected) if FLAGS.expected else {}
+    expected = None if FLAGS.expected is None else _expected(Path(FLAGS.expected))
+    requests = _requests(folder)
     start = time.perf_counter()
     loaded = _load(folder)
     loading = time.perf_counter() - start
@@ -64,19 +56,16 @@ def main() -> None:
     print(
         f"{folder}: loaded in {loading:.1f} s, {len(requests)} requests answered in "
         f"{replaying:.1f} s"
-        + (f"; at most {furthest:.1g} from the trained model" if FLAGS.expected else "")
+        + ("" if expected is None else f"; at most {furthest:.1g} from the trained model")
     )
 
 
-def validate(folder: Path, expected: "list[dict[str, np.ndarray]]") -> str:
+def validate(folder: Path, expected: "list[dict[str, np.ndarray]]") -> None:
     """Tries a version in another process, which has no part of this one's TensorFlow.
 
     Args:
         folder: The version.
         expected: The right answer to each warm-up request: outputs by name.
-
-    Returns:
-        What the command says.
 
     Raises:
         UserError: If the version cannot be loaded, or an answer is not the right one.
@@ -107,7 +96,40 @@ def validate(folder: Path, expected: "list[dict[str, np.ndarray]]") -> str:
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
         raise UserError(f"the export does not pass: {said[-1].removeprefix('error: ')}")
-    return done.stdout.strip()
+
+
+def _expected(path: Path) -> "dict[str, np.ndarray]":
+    """Returns the arrays of `--expected`."""
+    import numpy as np
+
+    try:
+        if not path.is_file():
+            raise ValueError("there is no such file")
+        with np.lib.npyio.NpzFile(path) as archive:
+            arrays = {name: np.asarray(archive[name]) for name in archive}
+        if others := [name for name, values in arrays.items() if values.dtype.kind not in "biuf"]:
+            raise ValueError(f"{others[0]} is of type {arrays[others[0]].dtype}")
+    except Exception as error:  # zipfile's, zlib's and numpy's own
+        raise UserError(
+            f"--expected: {path} is not a readable .npz file of numbers ({reason(error)})"
+        ) from error
+    return arrays
+
+
+def _requests(folder: Path) -> "list[Request]":
+    """Returns the warm-up requests of a version."""
+    from google.protobuf.message import DecodeError
+
+    from tfseq.serving import warmup
+
+    try:
+        requests = warmup.read(folder)
+        if not requests:
+            raise ValueError("there are none")
+    except (OSError, ValueError, DecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"{folder}: expected requests in {warmup.FILE}: {why}") from error
+    return requests
 
 
 def _load(folder: Path) -> "Session":
@@ -124,7 +146,7 @@ def _load(folder: Path) -> "Session":
 
 
 def _replay(
-    session: "Session", request: "Request", index: int, expected: "dict[str, np.ndarray]"
+    session: "Session", request: "Request", index: int, expected: "dict[str, np.ndarray] | None"
 ) -> float:
     """Returns how far the answer to a request is from the right one, where that is known."""
     import numpy as np
@@ -143,17 +165,32 @@ def _replay(
             raise UserError(
                 f"{where}: expected {records} finite records of {name}, got shape {values.shape}"
             )
-        right = expected.get(f"{index}.{name}", values) if FLAGS.expected else values
-        if right.shape != values.shape:
-            raise UserError(f"{where}: {name} has shape {values.shape}; expected {right.shape}")
-        difference = np.abs(values.astype(np.float64) - right)
-        if (difference > TOLERANCE * (1 + np.abs(right))).any():
+        if expected is None:
+            continue
+        if f"{index}.{name}" not in expected:
             raise UserError(
-                f"{where}: {name} is {difference.max():.2g} from the trained model's; "
-                f"expected at most {TOLERANCE:g}"
+                f"--expected: {FLAGS.expected} has no {index}.{name}, the answer to "
+                f"{request.signature} of {records} records"
             )
-        furthest = max(furthest, difference.max(initial=0.0))
+        distance = _distance(values, expected[f"{index}.{name}"], f"{where}: {name}")
+        furthest = max(furthest, distance)
     return furthest
+
+
+def _distance(values: "np.ndarray", right: "np.ndarray", where: str) -> float:
+    """Returns how far an output is at most from the right one; refuses what is too far."""
+    import numpy as np
+
+    if right.shape != values.shape:
+        raise UserError(f"{where} has shape {values.shape}; expected {right.shape}")
+    difference = np.abs(values.astype(np.float64) - right)
+    # Not `any` of what is farther: nothing is farther than NaN.
+    if not (difference <= TOLERANCE * (1 + np.abs(right))).all():
+        raise UserError(
+            f"{where} is {difference.max():.2g} from the trained model's; "
+            f"expected at most {TOLERANCE:g}"
+        )
+    return difference.max(initial=0.0)
 
 
 if __name__ == "__main__":
