@@ -52,12 +52,12 @@ struct Terms {
   }
 };
 
-struct Place {
+struct PhaseStep {
   int phase, step;
 };
 
 // Which phase of a row a step lies in, and where. The step may be negative.
-inline Place InPhases(int step, int phases) {
+inline PhaseStep InPhases(int step, int phases) {
   const int phase = (step % phases + phases) % phases;
   return {phase, (step - phase) / phases};
 }
@@ -69,9 +69,9 @@ inline std::vector<Terms> TermsOfMaps(const Convolution& of, const Rows& image) 
     const int row = index / of.taps(), tap = index % of.taps();
     const int image_row = row * of.stride + tap / of.kernel_width - of.offset;
     if (image_row < 0 || image_row >= of.image.height) continue;
-    const Place place = InPhases(tap % of.kernel_width - of.offset_in_time, of.stride_in_time);
+    const PhaseStep at = InPhases(tap % of.kernel_width - of.offset_in_time, of.stride_in_time);
     for (int channel = 0; channel < of.image.channels; ++channel) {
-      rows[row].Add(image.Offset(channel * of.image.height + image_row, place.phase, place.step),
+      rows[row].Add(image.Offset(channel * of.image.height + image_row, at.phase, at.step),
                     (tap * of.image.channels + channel) * of.maps.channels);
     }
   }
@@ -87,11 +87,11 @@ inline std::vector<Terms> TermsOfImage(const Convolution& of, const Rows& maps) 
     const int tap = index % of.taps(), down = row + of.offset - tap / of.kernel_width;
     const int map_row = down / of.stride;
     if (down < 0 || down % of.stride || map_row >= of.maps.height) continue;
-    const Place place = InPhases(phase + of.offset_in_time - tap % of.kernel_width, phases);
-    if (place.phase != 0) continue;
+    const PhaseStep at = InPhases(phase + of.offset_in_time - tap % of.kernel_width, phases);
+    if (at.phase != 0) continue;
     for (int channel = 0; channel < of.maps.channels; ++channel) {
       rows[row * phases + phase].Add(
-          maps.Offset(channel * of.maps.height + map_row, 0, place.step),
+          maps.Offset(channel * of.maps.height + map_row, 0, at.step),
           tap * of.image.channels * of.maps.channels + channel);
     }
   }
@@ -123,33 +123,33 @@ inline std::vector<RowSum> SumsOfImage(const Convolution& of, const std::vector<
   return Weighted(rows, kernel, of.image.channels, of.maps.channels);
 }
 
-// Computes the maps of a record. place(channel, row) is where a row of them goes.
-template <class Place, class Finish>
+// Computes the maps of a record. row_of(channel, row) is where a row of them goes.
+template <class RowOf, class OfSum>
 void SumMaps(const Convolution& of, const std::vector<RowSum>& sums, const Rows& image,
-             const float* bias, Place place, Finish finish) {
+             const float* bias, RowOf row_of, OfSum finish) {
   std::vector<float*> to(of.maps.channels);
   for (int row = 0; row < of.maps.height; ++row) {
-    for (int channel = 0; channel < of.maps.channels; ++channel) to[channel] = place(channel, row);
+    for (int channel = 0; channel < of.maps.channels; ++channel) to[channel] = row_of(channel, row);
     SumRows(image.data(), sums[row], bias, to.data(), of.maps.width, finish);
   }
 }
 
 // Computes the image of a record's maps; `one_row` is room for a row of all channels, in phases.
-template <class Place, class Finish>
+template <class RowOf, class OfSum>
 void SumImage(const Convolution& of, const std::vector<RowSum>& sums, const Rows& maps,
-              const float* bias, Rows& one_row, Place place, Finish finish) {
+              const float* bias, Rows& one_row, RowOf row_of, OfSum finish) {
   const int phases = of.stride_in_time;
   std::vector<float*> to(of.image.channels);
   for (int row = 0; row < of.image.height; ++row) {
     for (int phase = 0; phase < phases; ++phase) {
       for (int channel = 0; channel < of.image.channels; ++channel) {
-        to[channel] = phases == 1 ? place(channel, row) : one_row.At(channel, phase);
+        to[channel] = phases == 1 ? row_of(channel, row) : one_row.At(channel, phase);
       }
       SumRows(maps.data(), sums[row * phases + phase], bias, to.data(),
               (of.image.width - phase + phases - 1) / phases, finish);
     }
     for (int channel = 0; phases > 1 && channel < of.image.channels; ++channel) {
-      one_row.CopyTo(channel, place(channel, row));
+      one_row.CopyTo(channel, row_of(channel, row));
     }
   }
 }

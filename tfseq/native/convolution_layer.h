@@ -17,14 +17,14 @@ struct AsItIs {
 class ConvolutionLayer : public Layer {
  public:
   ConvolutionLayer(Reader& from, const Images& images, Images& rooms)
-      : place_(rooms.size()), of_(WithViews(from, in, out)), phased_(of_.stride_in_time > 1) {
+      : first_room_(rooms.size()), of_(WithViews(from, in, out)), phased_(of_.stride_in_time > 1) {
     const Size& image = of_.image;
     rooms.emplace_back(Size{image.channels, phased_ ? image.height : 1, image.width},
                        of_.stride_in_time);
     rooms.emplace_back(Size{image.channels, 1, image.width}, of_.stride_in_time);
     const int from_image = of_.transposed ? out : in[0].image;
     const int from_maps = of_.transposed ? in[0].image : out;
-    terms_of_maps_ = TermsOfMaps(of_, phased_ ? rooms[place_].rows : images[from_image].rows);
+    terms_of_maps_ = TermsOfMaps(of_, phased_ ? rooms[first_room_].rows : images[from_image].rows);
     terms_of_image_ = TermsOfImage(of_, images[from_maps].rows);
   }
 
@@ -58,7 +58,7 @@ class ConvolutionLayer : public Layer {
   void AddGradients(Frame& frame, double* sums) const {
     Image& input = frame.values[in[0].image];
     Image& output = frame.gradients[out];
-    const Rows& image = InPhases(frame, of_.transposed ? output : input);
+    const Rows& image = RowsInPhases(frame, of_.transposed ? output : input);
     AddWeightGradients(of_, terms_of_maps_, image, of_.transposed ? input.rows : output.rows, sums);
     for (int row = 0; row < output.size.rows(); ++row) {
       sums[of_.weights() + row / output.size.height] += output.rows.SumOf(row);
@@ -75,23 +75,25 @@ class ConvolutionLayer : public Layer {
   const Size& Output() const { return of_.transposed ? of_.image : of_.maps; }
 
   // Convolves an image, or maps.
-  template <class Place>
-  void Apply(Frame& frame, Image& from, bool transposed, const float* bias, Place place) const {
+  template <class RowOf>
+  void Apply(Frame& frame, Image& from, bool transposed, const float* bias, RowOf row_of) const {
     if (transposed) {
-      SumImage(of_, to_image_, from.rows, bias, frame.rooms[place_ + 1].rows, place, AsItIs());
+      Rows& one_row = frame.rooms[first_room_ + 1].rows;
+      SumImage(of_, to_image_, from.rows, bias, one_row, row_of, AsItIs());
     } else {
-      SumMaps(of_, to_maps_, InPhases(frame, from), bias, place, AsItIs());
+      SumMaps(of_, to_maps_, RowsInPhases(frame, from), bias, row_of, AsItIs());
     }
   }
 
-  const Rows& InPhases(Frame& frame, Image& image) const {
+  // Copies an image, unless it has one phase.
+  const Rows& RowsInPhases(Frame& frame, Image& image) const {
     if (!phased_) return image.rows;
-    Rows& rows = frame.rooms[place_].rows;
+    Rows& rows = frame.rooms[first_room_].rows;
     for (int row = 0; row < image.size.rows(); ++row) rows.CopyRow(row, image.rows.At(row, 0));
     return rows;
   }
 
-  const size_t place_;  // of its rooms
+  const size_t first_room_;  // of two: an image in phases, and a row of one
   const Convolution of_;
   const bool phased_;
   std::vector<Terms> terms_of_maps_, terms_of_image_;

@@ -58,24 +58,24 @@ class Dense : public Stage {
  private:
   int panels() const { return (columns_ + kPanel - 1) / kPanel; }
 
-  template <int Records>
+  template <int kRecords>
   void Multiply(const float* in, float* out, int panel) const {
-    Vector sums[Records][kPanelVectors];
+    Vector sums[kRecords][kPanelVectors];
     for (int v = 0; v < kPanelVectors; ++v) {
       const Vector bias = Load(&bias_[size_t(panel) * kPanel + v * kLanes]);
-      for (int record = 0; record < Records; ++record) sums[record][v] = bias;
+      for (int record = 0; record < kRecords; ++record) sums[record][v] = bias;
     }
     const float* weights = &panels_[size_t(panel) * rows_ * kPanel];
     for (int row = 0; row < rows_; ++row, weights += kPanel) {
       Vector read[kPanelVectors];
       for (int v = 0; v < kPanelVectors; ++v) read[v] = Load(weights + v * kLanes);
-      for (int record = 0; record < Records; ++record) {
+      for (int record = 0; record < kRecords; ++record) {
         const float value = in[size_t(record) * rows_ + row];
         for (int v = 0; v < kPanelVectors; ++v) sums[record][v] += read[v] * value;
       }
     }
     const int columns = std::min(kPanel, columns_ - panel * kPanel);
-    for (int record = 0; record < Records; ++record) {
+    for (int record = 0; record < kRecords; ++record) {
       std::memcpy(out + size_t(record) * columns_ + panel * kPanel, sums[record],
                   columns * sizeof(float));
     }

@@ -17,29 +17,29 @@ struct RowSum {
   std::vector<float> weights;
 };
 
-// Some steps of `Channels` output rows, from channel `first` on. A term is read once for all.
+// Some steps of `kChannels` output rows, from channel `first` on. A term is read once for all.
 // finish(sum, channel) is what is written of a sum.
-template <int Channels, int Vectors, class Finish>
+template <int kChannels, int kVectors, class OfSum>
 void SumBlock(const float* from, const RowSum& sum, int first, const float* bias, float* const* to,
-              int step, int steps, Finish finish) {
-  Vector sums[Channels][Vectors];
-  for (int c = 0; c < Channels; ++c) {
-    for (int v = 0; v < Vectors; ++v) sums[c][v] = Vector{} + bias[first + c];
+              int step, int steps, OfSum finish) {
+  Vector sums[kChannels][kVectors];
+  for (int c = 0; c < kChannels; ++c) {
+    for (int v = 0; v < kVectors; ++v) sums[c][v] = Vector{} + bias[first + c];
   }
   const float* weights = sum.weights.data() + first;
   for (const size_t offset : sum.offsets) {
-    Vector term[Vectors];
-    for (int v = 0; v < Vectors; ++v) term[v] = Load(from + offset + step + v * kLanes);
-    for (int c = 0; c < Channels; ++c) {
+    Vector term[kVectors];
+    for (int v = 0; v < kVectors; ++v) term[v] = Load(from + offset + step + v * kLanes);
+    for (int c = 0; c < kChannels; ++c) {
       const Vector weight = Vector{} + weights[c];
-      for (int v = 0; v < Vectors; ++v) sums[c][v] += weight * term[v];
+      for (int v = 0; v < kVectors; ++v) sums[c][v] += weight * term[v];
     }
     weights += sum.channels;
   }
   const int left = steps - step;
-  for (int c = 0; c < Channels; ++c) {
-    for (int v = 0; v < Vectors; ++v) sums[c][v] = finish(sums[c][v], first + c);
-    if (left >= Vectors * kLanes) {
+  for (int c = 0; c < kChannels; ++c) {
+    for (int v = 0; v < kVectors; ++v) sums[c][v] = finish(sums[c][v], first + c);
+    if (left >= kVectors * kLanes) {
       std::memcpy(to[first + c] + step, sums[c], sizeof(sums[c]));  // of a size that is known
     } else {
       std::memcpy(to[first + c] + step, sums[c], left * sizeof(float));
@@ -47,20 +47,20 @@ void SumBlock(const float* from, const RowSum& sum, int first, const float* bias
   }
 }
 
-template <int Channels, int Vectors, class Finish>
+template <int kChannels, int kVectors, class OfSum>
 int SumSteps(const float* from, const RowSum& sum, int first, const float* bias, float* const* to,
-             int steps, Finish finish) {
-  for (int step = 0; step < steps; step += Vectors * kLanes) {
-    SumBlock<Channels, Vectors>(from, sum, first, bias, to, step, steps, finish);
+             int steps, OfSum finish) {
+  for (int step = 0; step < steps; step += kVectors * kLanes) {
+    SumBlock<kChannels, kVectors>(from, sum, first, bias, to, step, steps, finish);
   }
-  return Channels;
+  return kChannels;
 }
 
 // Sums of all channels. As many vectors at a time as keep both multipliers of a core busy while the
 // sums fit into sixteen registers.
-template <class Finish>
+template <class OfSum>
 void SumRows(const float* from, const RowSum& sum, const float* bias, float* const* to, int steps,
-             Finish finish) {
+             OfSum finish) {
   for (int channel = 0; channel < sum.channels;) {
     const int left = sum.channels - channel;
     if (left == 1) {
@@ -76,34 +76,35 @@ void SumRows(const float* from, const RowSum& sum, const float* bias, float* con
 }
 
 // Adds to sums[term * channels + channel] the sum over time of a term times a channel's row.
-template <int Terms, int Channels>
+template <int kTerms, int kChannels>
 void Products(const float* from, const size_t* offsets, const float* const* rows, int steps,
               int channels, double* sums) {
-  Vector products[Terms][Channels] = {};
+  Vector products[kTerms][kChannels] = {};
   for (int step = 0; step < steps; step += kLanes) {
-    Vector row[Channels];
-    for (int c = 0; c < Channels; ++c) row[c] = Load(rows[c] + step);
-    for (int term = 0; term < Terms; ++term) {
+    Vector row[kChannels];
+    for (int c = 0; c < kChannels; ++c) row[c] = Load(rows[c] + step);
+    for (int term = 0; term < kTerms; ++term) {
       const Vector read = Load(from + offsets[term] + step);
-      for (int c = 0; c < Channels; ++c) products[term][c] += read * row[c];
+      for (int c = 0; c < kChannels; ++c) products[term][c] += read * row[c];
     }
   }
-  for (int term = 0; term < Terms; ++term) {
-    for (int c = 0; c < Channels; ++c) sums[term * channels + c] += Sum(products[term][c]);
+  for (int term = 0; term < kTerms; ++term) {
+    for (int c = 0; c < kChannels; ++c) sums[term * channels + c] += Sum(products[term][c]);
   }
 }
 
-template <int Terms, int Channels>
+template <int kTerms, int kChannels>
 int ProductsOfTerms(const float* from, const std::vector<size_t>& offsets, const float* const* rows,
                     int steps, int channels, double* sums) {
   size_t term = 0;
-  for (; term + Terms <= offsets.size(); term += Terms) {
-    Products<Terms, Channels>(from, &offsets[term], rows, steps, channels, sums + term * channels);
+  for (; term + kTerms <= offsets.size(); term += kTerms) {
+    Products<kTerms, kChannels>(from, &offsets[term], rows, steps, channels,
+                                sums + term * channels);
   }
   for (; term < offsets.size(); ++term) {
-    Products<1, Channels>(from, &offsets[term], rows, steps, channels, sums + term * channels);
+    Products<1, kChannels>(from, &offsets[term], rows, steps, channels, sums + term * channels);
   }
-  return Channels;
+  return kChannels;
 }
 
 // Products of all terms with all channels; behind the steps, `rows` are zero for a whole vector.

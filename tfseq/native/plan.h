@@ -37,11 +37,11 @@ class Plan {
     }
     writers_.resize(count), readers_.resize(count), kept_.resize(count, -1);
     for (int left = from.Number(); left > 0; --left) layers_.push_back(Made(from));
-    Join();
+    PoolChains();
     for (const auto& layer : layers_) Add(layer.get());
     kept_of_a_record_ += kBehind, handed_of_a_record_ += kBehind;
     Cut();
-    Place();
+    FindUncopied();
   }
 
  protected:
@@ -80,7 +80,7 @@ class Plan {
   }
 
   // Makes a layer of each chain and the pooling that alone reads it.
-  void Join() {
+  void PoolChains() {
     std::vector<int> reads(images_.size(), 0);
     reads[output_] = 1;
     for (const auto& layer : layers_) {
@@ -144,7 +144,7 @@ class Plan {
   }
 
   // Finds what need not be copied.
-  void Place() {
+  void FindUncopied() {
     stays_.assign(images_.size(), false);
     handed_whole_.assign(images_.size(), false);
     for (size_t image = 1; image < images_.size(); ++image) {

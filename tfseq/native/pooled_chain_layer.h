@@ -76,7 +76,7 @@ class PooledChainLayer : public ChainLayer {
   int First(int row) const { return row * height_; }
   int Last(int row) const { return row * height_ + height_ - 1; }
 
-  template <int Height>
+  template <int kHeight>
   void AddGradientsOf(Frame& frame, double* sums) const {
     Image& from = frame.gradients[out];
     ForRows(from, [&](int channel, int row, const float* upstream) {
@@ -89,7 +89,7 @@ class PooledChainLayer : public ChainLayer {
         Vector slopes[4], sum = {}, product = {};
         Reach(chain, Window(upper + 2 * step, lower + 2 * step), Load(upstream + step), &values,
               slopes);
-        for (int place = 0; place < 2 * Height; ++place) {
+        for (int place = 0; place < 2 * kHeight; ++place) {
           sum += slopes[place];
           product += slopes[place] * (values.values[place] - mean);
         }
@@ -98,7 +98,7 @@ class PooledChainLayer : public ChainLayer {
     });
   }
 
-  template <int Height, bool Fresh>
+  template <int kHeight, bool kFresh>
   void HandBackOf(Frame& frame) const {
     Image &from = frame.gradients[out], &to = frame.gradients[in[0].image];
     ForRows(from, [&](int channel, int row, const float* upstream) {
@@ -114,7 +114,7 @@ class PooledChainLayer : public ChainLayer {
         for (int place = 0; place < 4; ++place) {
           slopes[place] = chain.Back(slopes[place], x.values[place], values.values[place]);
         }
-        for (int line = 0; line < Height; ++line) {
+        for (int line = 0; line < kHeight; ++line) {
           Vector first, second;
           Join(slopes[2 * line], slopes[2 * line + 1], &first, &second);
           add(first, rows[line] + 2 * step, 2 * (from.size.width - step));
@@ -124,18 +124,18 @@ class PooledChainLayer : public ChainLayer {
       int step = 0;
       for (; step + kLanes <= from.size.width; step += kLanes) {
         windows(step, Load(upstream + step), [](Vector value, float* at, int) {
-          Store(Fresh ? value : Load(at) + value, at);
+          Store(kFresh ? value : Load(at) + value, at);
         });
       }
       if (step < from.size.width) {
         const auto add = [](Vector value, float* at, int left) {
           const int steps = std::min(left, kLanes);
-          AddToRow(Fresh, at, steps, 0, steps, [value](int) { return value; });
+          AddToRow(kFresh, at, steps, 0, steps, [value](int) { return value; });
         };
         windows(step, LoadSome(upstream + step, from.size.width - step), add);
       }
     });
-    HandBackOfRest(frame, Fresh);
+    HandBackOfRest(frame, kFresh);
   }
 
   // The gradient of what no window has looked at: it moved the moments.

@@ -94,11 +94,11 @@ class ConvolveStep : public Step {
   }
 
   void Run(Images& images) const override {
-    const auto place = [&](int channel, int row) { return images[to_].At(channel, row); };
+    const auto row_of = [&](int channel, int row) { return images[to_].At(channel, row); };
     const auto finish = [this](Vector sum, int channel) { return finish_.Of(sum, channel); };
     const Rows& rows = images[from_].rows;
     if (of_.transposed) {
-      SumImage(of_, sums_, rows, bias_.data(), images[room_].rows, place, finish);
+      SumImage(of_, sums_, rows, bias_.data(), images[room_].rows, row_of, finish);
       return;
     }
     if (Read() != from_) {
@@ -106,7 +106,7 @@ class ConvolveStep : public Step {
         images[Read()].rows.CopyRow(row, rows.data() + rows.Offset(row, 0, 0));
       }
     }
-    SumMaps(of_, sums_, images[Read()].rows, bias_.data(), place, finish);
+    SumMaps(of_, sums_, images[Read()].rows, bias_.data(), row_of, finish);
   }
 
  private:

@@ -32,10 +32,10 @@ class Training : private Plan {
       SumsByRecord sums(records_, phase.normalization ? phase.normalization->statistics() : 0);
       ForEachFrame([&](int record, Work& work) {
         for (const auto* layer : phase.convolutions) {
-          Image& image = work.frame.values[layer->out];
-          if (stays_[layer->out]) image.elsewhere = Kept(record, layer->out);
+          Image& written = work.frame.values[layer->out];
+          if (stays_[layer->out]) written.elsewhere = Kept(record, layer->out);
           Value(record, work, layer->out);
-          if (!stays_[layer->out]) image.CopyTo(Kept(record, layer->out));
+          if (!stays_[layer->out]) written.CopyTo(Kept(record, layer->out));
         }
         if (phase.normalization) {
           Value(record, work, phase.normalization->in[0].image);
@@ -200,7 +200,7 @@ class Training : private Plan {
 };
 
 // The training of a text, with all that it works with. Of many, those that were used last are held.
-std::shared_ptr<Training> Of(const char* text, size_t length) {
+std::shared_ptr<Training> TrainingOf(const char* text, size_t length) {
   constexpr size_t kMost = 8;
   using Named = std::pair<std::string, std::shared_ptr<Training>>;
   static std::mutex mutex;
@@ -221,6 +221,6 @@ std::shared_ptr<Training> Of(const char* text, size_t length) {
 }  // namespace
 }  // namespace tfseq
 
-TFSEQ_CALL(tfseq_train_forward, Of(text, length)->Forward(in[0], in[1], in[2], out))
+TFSEQ_CALL(tfseq_train_forward, TrainingOf(text, length)->Forward(in[0], in[1], in[2], out))
 TFSEQ_CALL(tfseq_train_backward,
-           Of(text, length)->Backward(in[0], in[1], in[2], const_cast<float*>(in[3]), in[4], out))
+           TrainingOf(text, length)->Backward(in[0], in[1], in[2], const_cast<float*>(in[3]), in[4], out))
