@@ -2,7 +2,8 @@
 
 The small one loads a version with tf.saved_model.load and answers PredictionService.Predict (gRPC,
 by tensorflow-serving-api's servicer) and POST /v1/models/<model>[/versions/N]:predict (HTTP), over
-real sockets. It can be told to be unavailable for the first requests, and to be slow.
+real sockets. It can be told to be unavailable for the first requests, and to be slow. Others give
+the same answer to every request, whatever it is.
 """
 
 import contextlib
@@ -118,16 +119,20 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         return response
 
 
+class _SameResponse(prediction_service_pb2_grpc.PredictionServiceServicer):
+    def __init__(self, response):
+        self._response = response
+
+    def Predict(self, request, context):  # noqa: N802 - gRPC's name
+        return self._response
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        try:
-            status, answer = 200, {"outputs": self._outputs(body)}
-        except RefusalError as refusal:
-            status, answer = _HTTP_STATUS[refusal.status], {"error": str(refusal)}
-        encoded = json.dumps(answer).encode()
+        status, encoded = self.answer(body)
         # A client that has given up does not take the answer.
         with contextlib.suppress(ConnectionError):
             self.send_response(status)
@@ -135,6 +140,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(encoded)))
             self.end_headers()
             self.wfile.write(encoded)
+
+    def answer(self, body):
+        """Returns the status and what is sent back."""
+        return 200, self.server.servable
+
+    def log_message(self, *_):
+        """Keeps quiet."""
+
+
+class _ServableHandler(_Handler):
+    def answer(self, body):
+        try:
+            status, answer = 200, {"outputs": self._outputs(body)}
+        except RefusalError as refusal:
+            status, answer = _HTTP_STATUS[refusal.status], {"error": str(refusal)}
+        return status, json.dumps(answer).encode()
 
     def _outputs(self, body):
         match = _PATH.fullmatch(self.path)
@@ -163,14 +184,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         # As TF Serving does: a single output is answered without its name.
         return lists if len(lists) > 1 else next(iter(lists.values()))
 
-    def log_message(self, *_):
-        """Keeps quiet."""
-
 
 @contextlib.contextmanager
 def rest(servable, port=0):
-    """Serves HTTP while the block runs; gives the port."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+    """Serves HTTP while the block runs; gives the port. Bytes are the answer to every request."""
+    handler = _Handler if isinstance(servable, bytes) else _ServableHandler
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.servable = servable
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -184,11 +203,10 @@ def rest(servable, port=0):
 
 @contextlib.contextmanager
 def prediction_service(servable, port=0):
-    """Serves gRPC while the block runs; gives the port."""
+    """Serves gRPC while the block runs; gives the port. A response is that to every request."""
+    service = _SameResponse if isinstance(servable, PredictResponse) else _PredictionService
     server = grpc.server(futures.ThreadPoolExecutor(4))
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        _PredictionService(servable), server
-    )
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(service(servable), server)
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     try:

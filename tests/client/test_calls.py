@@ -16,7 +16,11 @@ from tfseq.errors import UserError
 from tfseq.serving import signatures
 
 WAVEFORMS = np.random.default_rng(0).normal(size=(2, 4, 4000)).astype(np.float32)
-CONNECT = {"rest": rest_call.tf_serving, "grpc": grpc_call.tf_serving}
+CONNECT = {
+    "rest": rest_call.tf_serving,
+    "kserve-rest": rest_call.kserve,
+    "grpc": grpc_call.tf_serving,
+}
 SERVE = {"rest": prediction_server.rest, "grpc": prediction_server.prediction_service}
 
 
@@ -127,6 +131,50 @@ def test_an_answer_that_trickles_in_does_not_outlast_the_deadline():
             caller("rest", listening.getsockname()[1], timeout=0.5)(WAVEFORMS[:1, :, :40])
         assert time.monotonic() - start < 2
         thread.join()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "answer", "message"),
+    [
+        ("rest", b"[" * 10**5, r"answered 200: \["),
+        ("rest", b"[5]", "the answer has no 'outputs'"),
+        ("rest", b'{"outputs": {"label": [{"a": 1}]}}', "not an array of numbers"),
+        ("rest", b'{"outputs": [["1.5", "2"]]}', "not an array of numbers"),
+        ("rest", b'{"outputs": [[1' + b"0" * 400 + b"]]}", "not an array of numbers"),
+        ("kserve-rest", b'{"outputs": 5}', "'outputs' of the answer is not a list"),
+        ("kserve-rest", b'{"outputs": null}', "'outputs' of the answer is not a list"),
+        ("kserve-rest", b'{"outputs": [5]}', "the answer has no 'name'"),
+        ("kserve-rest", b'{"outputs": [{"name": "label", "data": {}}]}', "not an array of numbers"),
+        (
+            "kserve-rest",
+            b'{"outputs": [{"name": "label", "data": [1], "shape": [1' + b"0" * 30 + b"]}]}",
+            "not an array of numbers",
+        ),
+    ],
+    ids=lambda value: str(value[:40]),
+)
+def test_an_answer_that_is_none_is_told_with_the_server_s_name(protocol, answer, message):
+    with prediction_server.rest(answer) as port, pytest.raises(UserError, match=message) as told:
+        caller(protocol, port)(WAVEFORMS[:1, :, :40])
+    assert str(told.value).startswith(f"127.0.0.1:{port}: ")
+
+
+@pytest.mark.parametrize(
+    "tensor", [{"dtype": 0}, {"dtype": 1, "tensor_content": b"12345"}], ids=["no type", "odd bytes"]
+)
+def test_a_tensor_that_is_none_is_told_with_the_server_s_name(tensor):
+    from tensorflow_serving.apis.predict_pb2 import PredictResponse
+
+    response = PredictResponse()
+    for field, value in tensor.items():
+        setattr(response.outputs["label"], field, value)
+    message = "'label' of the answer is not an array"
+    with (
+        prediction_server.prediction_service(response) as port,
+        pytest.raises(UserError, match=message) as told,
+    ):
+        caller("grpc", port)(WAVEFORMS[:1, :, :40])
+    assert str(told.value).startswith(f"127.0.0.1:{port}: ")
 
 
 def test_the_largest_batch_is_under_the_limit_and_not_far_under():

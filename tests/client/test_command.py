@@ -1,5 +1,6 @@
 """The client writes a server's labels to a file, or says in one line why it cannot."""
 
+import json
 import subprocess
 import sys
 
@@ -7,6 +8,8 @@ import command
 import numpy as np
 import prediction_server
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
 from tfseq.client import rest_call
 from tfseq.client.calls import records_per_request
@@ -93,6 +96,34 @@ def test_records_that_are_not_valid_are_named(server, expected, tmp_path):
     kept = np.delete(np.arange(13), [4, 11])
     np.testing.assert_allclose(labels[kept], expected[kept], rtol=1e-5, atol=1e-5)
     assert np.isfinite(labels).all()
+
+
+def test_outputs_of_another_type_or_shape_are_told_and_not_written(tmp_path):
+    np.save(tmp_path / "x.npy", WAVEFORMS[:2, :, :3])
+    label = [[0.5, 1.5, 2.5]] * 2
+    wrong = {
+        "valid float32 (2,)": {"label": label, "valid": [1, 0]},
+        "valid bool (1,)": {"label": label, "valid": [True]},
+        "label bool (2, 3)": {"label": [[True, True, False]] * 2},
+        "label float32 (2, 2)": {"label": [[0.5, 1.5]] * 2},
+        "nothing": {},
+    }
+    for got, outputs in wrong.items():
+        with prediction_server.rest(json.dumps({"outputs": outputs}).encode()) as port:
+            message = client(tmp_path, port, "--signature=validate").refusal()
+        assert f"127.0.0.1:{port}: expected " in message
+        assert got in message.partition("; got ")[2]
+    assert {path.name for path in tmp_path.iterdir()} == {"x.npy"}
+
+
+def test_labels_that_are_text_are_told(tmp_path):
+    np.save(tmp_path / "x.npy", WAVEFORMS[:1, :, :2])
+    response = PredictResponse()
+    response.outputs["label"].CopyFrom(tf.make_tensor_proto([["a", "b"]]))
+    with prediction_server.prediction_service(response) as port:
+        message = client(tmp_path, port, "--protocol=grpc").refusal()
+    assert f"127.0.0.1:{port}: expected label float32 (1, 2)" in message
+    assert message.endswith("; got label object (1, 2)\n")
 
 
 def test_requests_hold_as_many_records_as_the_message_limit_allows(version, tmp_path):

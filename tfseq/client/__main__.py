@@ -88,18 +88,26 @@ class _Labeler:
     def __call__(self, waveform: "np.ndarray") -> "np.ndarray":
         """Returns labels (batch, steps) for waveforms (batch, channels, steps)."""
         outputs = with_retries(lambda: self._call(waveform), FLAGS.attempts)
-        label = outputs.get("label")
-        expected = (len(waveform), waveform.shape[2])
-        if label is None or label.shape != expected:
-            raise UserError(
-                f"{self._target.address}: expected an output label of shape {expected}; got "
-                f"{ {name: output.shape for name, output in outputs.items()} }"
-            )
+        self._require_expected(outputs, len(waveform), waveform.shape[2])
         if "valid" in outputs:
             bad = (~outputs["valid"]).nonzero()[0]
             self.invalid += [str(self._done + record) for record in bad]
         self._done += len(waveform)
-        return label
+        return outputs["label"]
+
+    def _require_expected(self, outputs: "dict[str, np.ndarray]", records: int, steps: int) -> None:
+        expected = {"label": ("f", (records, steps))}
+        if "valid" in outputs:
+            expected["valid"] = ("b", (records,))
+        for name, kind_and_shape in expected.items():
+            output = outputs.get(name)
+            if output is None or (output.dtype.kind, output.shape) != kind_and_shape:
+                got = [f"{each} {array.dtype} {array.shape}" for each, array in outputs.items()]
+                raise UserError(
+                    f"{self._target.address}: expected label float32 {(records, steps)} and, "
+                    f"where records are validated, valid bool {(records,)}; got "
+                    f"{', '.join(got) or 'nothing'}"
+                )
 
 
 def _target() -> Target:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfseq import cli
 from tfseq.client.calls import Call, Target, Unavailable
-from tfseq.errors import UserError
+from tfseq.errors import UserError, reason
 
 if TYPE_CHECKING:
     import grpc
@@ -61,7 +61,15 @@ def tf_serving(target: Target, timeout: float) -> Call:
             answer = service.Predict(request, timeout=timeout)
         except grpc.RpcError as error:
             raise _explained(error, target, timeout) from error
-        return {name: tf.make_ndarray(tensor) for name, tensor in answer.outputs.items()}
+        outputs = {}
+        for name, tensor in answer.outputs.items():
+            try:
+                outputs[name] = tf.make_ndarray(tensor)
+            except (TypeError, ValueError) as error:
+                raise UserError(
+                    f"{target.address}: {name!r} of the answer is not an array: {reason(error)}"
+                ) from error
+        return outputs
 
     return call
 

@@ -65,8 +65,14 @@ def kserve(target: Target, timeout: float) -> Call:
         tensor = {"name": "waveform", "shape": waveform.shape, "datatype": "FP32"}
         body = {"inputs": [tensor | {"data": waveform.ravel().tolist()}]}
         outputs = _field(_post(target, f"{path}/infer", body, timeout), "outputs", target)
+        if not isinstance(outputs, list):
+            raise UserError(
+                f"{target.address}: 'outputs' of the answer is not a list: is --protocol right?"
+            )
         return {
-            _field(output, "name", target): _array(output.get("data"), target, output.get("shape"))
+            str(_field(output, "name", target)): _array(
+                output.get("data"), target, output.get("shape")
+            )
             for output in outputs
         }
 
@@ -90,7 +96,7 @@ def _post(target: Target, path: str, body: dict[str, Any], timeout: float) -> An
         ) from error
     try:
         document = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if status == http.HTTPStatus.OK and document is not None:
         return document
@@ -145,7 +151,9 @@ def _array(values: Any, target: Target, shape: list[int] | None = None) -> "np.n
 
     try:
         array = np.asarray(values)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"values of type {array.dtype}")
         array = array.astype(array.dtype if array.dtype.kind == "b" else np.float32)
         return array if shape is None else array.reshape(shape)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{target.address}: the answer is not an array of numbers") from error
