@@ -27,7 +27,7 @@ def keep_freed_memory() -> bool:
 
     TensorFlow allocates the arrays of a step and frees them. glibc gives larger ones back to the
     system at once, which hands out and clears every page of them again in the next step: a quarter
-    of a step of `conv_ae` on two cores (docs/performance.md). A process that keeps them holds what
+    of a step of `conv_ae` on two cores (docs/kernels.md). A process that keeps them holds what
     its largest step needs until it ends.
 
     Where Linux has huge pages for those who ask (`madvise`), the first 4 GB of the heap do: the

@@ -12,7 +12,7 @@ _LEFT_OUT = ("jax", "matplotlib", "sklearn")
 
 @contextlib.contextmanager
 def quick_import() -> Iterator[None]:
-    """Imports TensorFlow in half the time (docs/performance.md).
+    """Imports TensorFlow in half the time (docs/kernels.md).
 
     What the block imports finds jax, matplotlib and sklearn as if they were not installed; after it
     they can be imported as ever. Nor are the hundred thousands of objects that an import leaves

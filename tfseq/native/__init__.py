@@ -2,7 +2,7 @@
 
 XLA calls them to train (`tfseq.native.training`), Python to label (`tfseq.native.inference`).
 What a convolution with few channels needs of a processor can be said neither in Keras nor in XLA
-(docs/performance.md). A C++ compiler on the machine is enough, g++ or clang, `c++` or what `$CXX`
+(docs/kernels.md). A C++ compiler on the machine is enough, g++ or clang, `c++` or what `$CXX`
 names; what it builds is kept in `~/.cache/tfseq` for this processor and this TensorFlow. Where
 there is none, `available` is False, and tfseq computes the same in Keras operations.
 """
