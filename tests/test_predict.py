@@ -81,7 +81,7 @@ def test_a_record_that_is_not_finite_is_named_and_the_old_output_stays(model, tm
     np.save(tmp_path / "x.npy", broken)
     np.save(tmp_path / "y.npy", np.arange(3))
     message = predict(model, "--batch_size=4", cwd=tmp_path).refusal()
-    assert "x.npy: record 9 " in message
+    assert message.startswith("error: --input: x.npy: record 9 ")
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), np.arange(3))
     assert {path.name for path in tmp_path.iterdir()} == {"x.npy", "y.npy"}
 
@@ -89,11 +89,11 @@ def test_a_record_that_is_not_finite_is_named_and_the_old_output_stays(model, tm
 def test_another_shape_is_refused_with_the_one_that_is_wanted(model, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((3, 2, 4000)))
     message = predict(model, cwd=tmp_path).refusal()
-    assert "(3, 2, 4000)" in message
+    assert message.startswith("error: --input: x.npy has shape (3, 2, 4000)")
     assert "(records, 4, 4000)" in message
 
 
-@pytest.mark.parametrize("content", ["missing", "text", "objects", "no records"])
+@pytest.mark.parametrize("content", ["missing", "text", "objects", "no records", "two axes"])
 def test_what_is_no_array_of_numbers_is_refused_before_tensorflow_starts(content, tmp_path):
     path = tmp_path / "x.npy"
     if content == "text":
@@ -102,11 +102,22 @@ def test_what_is_no_array_of_numbers_is_refused_before_tensorflow_starts(content
         np.save(path, np.array([{}, {}], object), allow_pickle=True)
     elif content == "no records":
         np.save(path, np.zeros((0, 4, 4000)))
+    elif content == "two axes":
+        np.save(path, np.zeros((4, 4000)))
     message = predict("nosuch", cwd=tmp_path).refusal()
-    assert "--input: x.npy" in message
+    assert message.startswith("error: --input: x.npy ")
     assert not (tmp_path / "y.npy").exists()
 
 
-def test_a_missing_output_folder_is_refused(tmp_path):
-    done = predict("nosuch", "--output=there/y.npy", cwd=tmp_path)
-    assert "--output: there is no folder there" in done.refusal()
+@pytest.mark.parametrize("flag", ["output", "interval_output"])
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("there/a.npy", "there is no folder there"),
+        (".", "expected the name of a file, got a folder"),
+    ],
+    ids=["missing", "folder"],
+)
+def test_an_output_that_cannot_be_written_is_refused(flag, place, message, tmp_path):
+    done = predict("nosuch", f"--{flag}={place}", cwd=tmp_path)
+    assert f"--{flag}: {message}" in done.refusal()

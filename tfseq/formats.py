@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tfseq import cli
+from tfseq import atomic_file, cli
 from tfseq.errors import UserError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def main() -> None:
     from tfseq import record_files
 
     output = Path(FLAGS.output)
-    record_files.require_folder(output)
+    record_files.require_folder("--output", output)
     missing = [name for name in _PACKAGES[FLAGS.format] if not importlib.util.find_spec(name)]
     if missing:
         raise UserError(
@@ -68,12 +68,7 @@ def main() -> None:
             f"--saved_model: the labels of the {FLAGS.format} file differ by {error:.1e} of "
             f"1 + |label|; at most {TOLERANCE:.0e} is expected: it is not written"
         )
-    temporary = output.with_name(f".{output.name}.incomplete")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
+    atomic_file.write(output, content)
     print(f"{output}: {len(content)} bytes; labels differ by {error:.1e} of 1 + |label|")
 
 

@@ -35,9 +35,10 @@ def main() -> None:
     """Runs the command."""
     cli.require("saved_model", "input", "output")
     source, target = Path(FLAGS.input), Path(FLAGS.output)
-    interval_target = FLAGS.interval_output and Path(FLAGS.interval_output)
-    for path in filter(None, (target, interval_target)):
-        record_files.require_folder(path)
+    interval_target = None if FLAGS.interval_output is None else Path(FLAGS.interval_output)
+    record_files.require_folder("--output", target)
+    if interval_target:
+        record_files.require_folder("--interval_output", interval_target)
     waveforms = record_files.Waveforms(source)
     cli.import_tensorflow()
     from tfseq.saved_model import SavedModel
@@ -46,7 +47,7 @@ def main() -> None:
     if waveforms.shape[1:] != model.waveform_shape:
         channels, steps = model.waveform_shape
         raise UserError(
-            f"{source}: the array has shape {waveforms.shape}; the model wants "
+            f"--input: {source} has shape {waveforms.shape}; the model wants "
             f"(records, {channels}, {steps})"
         )
     if interval_target and not model.has_intervals:

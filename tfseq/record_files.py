@@ -14,14 +14,20 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def require_folder(target: Path) -> None:
-    """Refuses an output in a folder that does not exist, before work is spent on it.
+def require_folder(flag: str, target: Path) -> None:
+    """Refuses an output that has no folder or is one, before work is spent on it.
+
+    Args:
+        flag: The flag that names the output.
+        target: The output.
 
     Raises:
-        UserError: If there is no such folder.
+        UserError: If there is no folder for it, or it is a folder itself.
     """
     if not target.parent.is_dir():
-        raise UserError(f"--output: there is no folder {target.parent}")
+        raise UserError(f"{flag}: there is no folder {target.parent}")
+    if target.is_dir():
+        raise UserError(f"{flag}: expected the name of a file, got a folder: {target}")
 
 
 class Waveforms:
@@ -56,11 +62,11 @@ class Waveforms:
             )
         if len(self.shape) != 3:
             raise UserError(
-                f"{path}: the array has shape {self.shape}; expected (records, channels, steps)"
+                f"--input: {path} has shape {self.shape}; expected (records, channels, steps)"
             )
         if self._header.record_bytes > npy_format.LARGEST_RECORD:
             raise UserError(
-                f"--input: a record of {path} has {self._header.record_bytes} bytes; expected at "
+                f"--input: {path} has records of {self._header.record_bytes} bytes; expected at "
                 f"most {npy_format.LARGEST_RECORD}"
             )
         if path.stat().st_size < self._header.offset + self._header.data_bytes:
@@ -139,7 +145,9 @@ def _write(
         for batch in tqdm(batches, total=-(-records // batch_size), unit="batch", disable=None):
             bad = np.flatnonzero(~np.isfinite(batch).all(axis=(1, 2)))
             if finite and bad.size:
-                raise UserError(f"{waveforms.path}: record {done + bad[0]} holds NaN or infinity")
+                raise UserError(
+                    f"--input: {waveforms.path}: record {done + bad[0]} holds NaN or infinity"
+                )
             labels = np.broadcast_to(label(batch), (len(batch), *shape[1:]))
             file.write(np.ascontiguousarray(labels, "<f4").data)
             done += len(batch)

@@ -59,7 +59,7 @@ def main() -> None:
     target = _target()
     from tfseq import record_files
 
-    record_files.require_folder(output)
+    record_files.require_folder("--output", output)
     waveforms = record_files.Waveforms(source)
     call, bytes_per_value = _protocol(target)
     labeler = _Labeler(call, target)
