@@ -2,8 +2,7 @@
 
     python -m tfseq.train --model=conv_ae
 
-10 epochs, a minute on 2 cores. On simulated_emg: validation mse 1.59, test mse 1.59;
-predicting the mean costs 1.28.
+Results: docs/results.md.
 """
 
 from ml_collections import ConfigDict

@@ -3,9 +3,7 @@ r"""seqnet for few records of real signals: fewer weights, dropout and augmentat
     python -m tfseq.train --config_name=seqnet_few_records --dataset=emg_lower_limb \
         --manual_dir=emg
 
-25 epochs, a minute and a half on 2 cores. On emg_lower_limb, validation mse of three seeds: 0.43,
-0.39, 0.40; predicting the mean costs 1.47. Cross-validated by subject it leaves 0.27 of the mean's
-error (docs/results.md).
+Results: docs/results.md.
 """
 
 from ml_collections import ConfigDict
