@@ -11,10 +11,12 @@ from collections.abc import Iterator
 
 import keras
 
+from tfseq import optimizers
+
 
 def is_used(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether an optimizer averages the weights that it updates."""
-    return _inner(optimizer).use_ema
+    return optimizers.beneath_loss_scaling(optimizer).use_ema
 
 
 def leave_to_callbacks(optimizer: keras.optimizers.Optimizer) -> None:
@@ -51,7 +53,7 @@ class MeasureAverages(keras.callbacks.Callback):
 
 
 def _swap(optimizer: keras.optimizers.Optimizer) -> None:
-    inner = _inner(optimizer)
+    inner = optimizers.beneath_loss_scaling(optimizer)
     if not inner.use_ema:
         return
     # Not public, but what Keras's own callback swaps.
@@ -60,8 +62,3 @@ def _swap(optimizer: keras.optimizers.Optimizer) -> None:
         kept = keras.ops.convert_to_numpy(weight)
         weight.assign(average)
         average.assign(kept)
-
-
-def _inner(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """Returns the optimizer beneath the one that scales the losses of float16."""
-    return getattr(optimizer, "inner_optimizer", optimizer)

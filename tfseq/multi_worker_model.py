@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-Share = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+WeightedBatch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 """waveform (share, channels, steps), label (share, steps) and weight (share,), of one replica.
 
 The weight is 1, or 0 for a record that only fills a share that would be empty: oneDNN's convolution
@@ -74,7 +74,7 @@ class Shared(keras.Model):
         """
         return {}
 
-    def train_step(self, data: Share) -> dict[str, tf.Tensor]:
+    def train_step(self, data: WeightedBatch) -> dict[str, tf.Tensor]:
         """Updates the weights by one batch, of which `data` is this replica's share.
 
         Returns:
@@ -93,7 +93,7 @@ class Shared(keras.Model):
         )
         return self._measured(sums)
 
-    def test_step(self, data: Share) -> dict[str, tf.Tensor]:
+    def test_step(self, data: WeightedBatch) -> dict[str, tf.Tensor]:
         """Measures one batch; see `train_step`."""
         waveform, label, self._now.weight = data
         return self._measured(_total(self._sums(label, self(waveform, training=False))))
@@ -110,7 +110,9 @@ class Shared(keras.Model):
             self.test_function = self._on_replicas(self.test_step)
         return self.test_function
 
-    def _on_replicas(self, step: Callable[[Share], dict[str, tf.Tensor]]) -> Callable[..., Any]:
+    def _on_replicas(
+        self, step: Callable[[WeightedBatch], dict[str, tf.Tensor]]
+    ) -> Callable[..., Any]:
         strategy = self.distribute_strategy
 
         @tf.function(reduce_retracing=True)

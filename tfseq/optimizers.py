@@ -45,6 +45,11 @@ def make(
     return keras.optimizers.Adam(rate, epsilon=1e-8, **common)
 
 
+def beneath_loss_scaling(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Returns the optimizer that updates the weights: not the one that scales float16's losses."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
 def _rate(
     learning_rate: float, schedule: str, warmup: float, steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:

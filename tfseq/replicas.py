@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfseq import optimizers
+
 
 def clip_sum(optimizer: keras.optimizers.Optimizer) -> None:
     """Has an optimizer clip the sum of the replicas' gradients, which is that of the whole batch.
@@ -16,8 +18,7 @@ def clip_sum(optimizer: keras.optimizers.Optimizer) -> None:
     Args:
         optimizer: Changed in place.
     """
-    # Where losses are scaled for float16, the one beneath clips.
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner = optimizers.beneath_loss_scaling(optimizer)
     clip = inner._clip_gradients
 
     def clip_all(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
