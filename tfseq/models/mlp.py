@@ -31,6 +31,9 @@ def network(
 
     Returns:
         (batch, steps).
+
+    Raises:
+        UserError: If the network cannot have a hyperparameter.
     """
     if not hidden_units or min(hidden_units) < 1:
         raise UserError(f"hidden_units: expected one width or more, got {tuple(hidden_units)}")

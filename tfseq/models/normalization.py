@@ -26,18 +26,18 @@ def normalize(
     *,
     training: bool,
     pool: int = 1,
-) -> Tensor:
-    """What a `BatchNormalization` layer does, its moving statistics included.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What a `BatchNormalization` layer does, but for its moving statistics: see `move`.
 
     Args:
-        layer: The layer, whose weights are used and updated.
+        layer: The layer, whose weights are used.
         x: (batch, ..., columns); the channels are the fastest part of the columns.
         channels: Which of the layer's channels x holds.
-        training: Use the moments of the batch, and move the moving ones.
+        training: Use the moments of the batch, not the moving ones.
         pool: Return the largest of so many equal parts of the columns instead of all of them.
 
     Returns:
-        (batch, ..., columns / pool).
+        (batch, ..., columns / pool), and the mean and the variance of each channel that were used.
     """
     gamma, beta, mean, variance = (
         ops.convert_to_tensor(weight)[channels]
@@ -66,7 +66,7 @@ def total(x: Tensor, channels: int) -> Tensor:
 
 
 def _fold(x: Tensor, axis: int) -> Tensor:
-    """Adds 16 slices of an axis: whole vectors at a time, where a reduction goes one by one."""
+    """Adds a few slices of an axis: whole vectors at a time, where a reduction goes one by one."""
     size = x.shape[axis] // _SLICES
     if size < 2:
         return x

@@ -50,6 +50,9 @@ class Recorded(Image):
         """Returns what computes it of the image that its program begins with.
 
         Both have their channels last, and a batch first; None if something is not finite.
+
+        Raises:
+            NotKnownError: If it is padded.
         """
         if self._padded:
             raise NotKnownError("an output that is padded")
@@ -66,7 +69,11 @@ class Recorded(Image):
         return computed
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
-        """Applies an activation, a layer."""
+        """Applies an activation, a layer.
+
+        Raises:
+            NotKnownError: If the kernels do not know the layer, or the image is padded.
+        """
         ones, zeros = np.ones(self.shape[2]), np.zeros(self.shape[2])
         return self._finish(slope(function), ones, zeros)
 
@@ -78,7 +85,11 @@ class Recorded(Image):
     def normalize(
         self, layer: keras.layers.BatchNormalization, *, training: bool, pooled: bool
     ) -> Self:
-        """Normalizes it by the moving statistics."""
+        """Normalizes it by the moving statistics.
+
+        Raises:
+            NotKnownError: If it is padded.
+        """
         del training, pooled
         gamma, beta, mean, variance = (
             np.asarray(weight, np.float64)
@@ -88,7 +99,11 @@ class Recorded(Image):
         return self._finish(1.0, factor, beta - mean * factor)
 
     def convolve(self, convolution: Convolution, *, pooled: bool) -> Self:
-        """Convolves it."""
+        """Convolves it.
+
+        Raises:
+            NotKnownError: If the padding is too long, or what is transposed is padded or cropped.
+        """
         del pooled
         kernel = convolution.kernel
         reached = (convolution.shape[1] - 1) * convolution.strides[1] + kernel.shape[1]
@@ -123,7 +138,11 @@ class Recorded(Image):
         return self._next(self.shape, Step([Kind.ADD, *views, self.program.next_image], []))
 
     def shifted(self, before: int, after: int) -> Self:
-        """Returns it with steps of zeros before and after it, or, if negative, with fewer steps."""
+        """Returns it with steps of zeros before and after it, or, if negative, with fewer steps.
+
+        Raises:
+            NotKnownError: If what was cropped is to be padded, or the padding is too long.
+        """
         height, width, channels = self.shape
         beside = self.start > 0 and before > 0, self._stop < self._width and after > 0
         start, stop = self.start - before, self._stop + after
@@ -170,7 +189,11 @@ def can_convolve(convolution: Convolution) -> bool:
 
 
 def slope(layer: Any) -> float:
-    """Returns what an activation multiplies negative numbers by."""
+    """Returns what an activation multiplies negative numbers by.
+
+    Raises:
+        NotKnownError: If it does something else.
+    """
     if isinstance(layer, keras.layers.LeakyReLU):
         return float(layer.negative_slope)
     slopes = {keras.activations.relu: 0.0, keras.activations.linear: 1.0}

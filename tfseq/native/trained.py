@@ -70,12 +70,20 @@ class Trained(recorded.Recorded):
         return cls(program, 0, tuple(x.shape[1:]))
 
     def to_plain(self) -> Tensor:
-        """Computes it, with its channels last."""
+        """Computes it, with its channels last.
+
+        Raises:
+            NotKnownError: If it is padded.
+        """
         plain = _channels_moved(self._values(), 1, 3)
         return plain[:, 0] if self.program.one_high else plain
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
-        """Applies an activation, a layer."""
+        """Applies an activation, a layer.
+
+        Raises:
+            NotKnownError: If it is padded, and the kernels do not know the layer.
+        """
         try:
             return self._chain(Chain(before=recorded.slope(function)))
         except recorded.NotKnownError:
@@ -101,7 +109,11 @@ class Trained(recorded.Recorded):
         return self._chain(Chain(normalization=layer))
 
     def pool(self, rows: int) -> Self:
-        """Max pooling of two steps of one row or of two."""
+        """Max pooling of two steps of one row or of two.
+
+        Raises:
+            NotKnownError: If it is padded.
+        """
         if self._padded:
             raise recorded.NotKnownError("a pooling of what is padded")
         return super().pool(rows)

@@ -223,4 +223,5 @@ std::shared_ptr<Training> TrainingOf(const char* text, size_t length) {
 
 TFSEQ_CALL(tfseq_train_forward, TrainingOf(text, length)->Forward(in[0], in[1], in[2], out))
 TFSEQ_CALL(tfseq_train_backward,
-           TrainingOf(text, length)->Backward(in[0], in[1], in[2], const_cast<float*>(in[3]), in[4], out))
+           TrainingOf(text, length)
+               ->Backward(in[0], in[1], in[2], const_cast<float*>(in[3]), in[4], out))
