@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-_COPIED = 128 << 20  # bytes of each thread's array: far more than caches hold
+_COPIED = 128 << 20  # bytes of each of a thread's two arrays: far more than caches hold
 _SIDE = 4096  # of the square matrices
 
 
@@ -57,9 +57,9 @@ def fastest(function: Callable[[], Any]) -> float:
 
 def _copy(threads: int) -> float:
     """Bytes read plus bytes written a second, by all cores at once."""
-    arrays = [(np.ones(_COPIED // 4, np.float32), np.ones(_COPIED // 4, np.float32))] * threads
+    pairs = [[np.ones(_COPIED // 4, np.float32) for _ in range(2)] for _ in range(threads)]
     with futures.ThreadPoolExecutor(threads) as pool:
-        seconds = fastest(lambda: list(pool.map(lambda pair: np.copyto(*pair), arrays)))
+        seconds = fastest(lambda: list(pool.map(lambda pair: np.copyto(*pair), pairs)))
     return 2 * threads * _COPIED / seconds / 1e9
 
 

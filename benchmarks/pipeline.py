@@ -15,10 +15,11 @@ import numpy as np
 from benchmarks.turns import Contender
 
 _BATCH_SIZE = 128
+_SECONDS = 4.0  # that reading is timed for
 _RECORDS = 10_000  # of an epoch: enough to see what each costs beside what the epoch's end does
 
 
-def reading(data_dir: str | None, seconds: float = 4.0) -> dict[str, float]:
+def reading(data_dir: str | None) -> dict[str, float]:
     """Returns records a second: tfseq's from disk and memory, and PyTorch's DataLoader.
 
     The DataLoader reads the same records from .npy files in memory maps, shuffled.
@@ -29,7 +30,7 @@ def reading(data_dir: str | None, seconds: float = 4.0) -> dict[str, float]:
     split = Split(datasets.load("simulated_emg", data_dir=data_dir), "train")
     rates = {}
     for name, cache in (("tfseq, from disk", "never"), ("tfseq, from memory", "always")):
-        rates[name] = _rate(training_batches(split, _BATCH_SIZE, seed=0, cache=cache), seconds)
+        rates[name] = _rate(training_batches(split, _BATCH_SIZE, seed=0, cache=cache))
     waveforms, labels = (
         np.concatenate(arrays)
         for arrays in zip(*evaluation_batches(split, 500).as_numpy_iterator(), strict=True)
@@ -39,11 +40,11 @@ def reading(data_dir: str | None, seconds: float = 4.0) -> dict[str, float]:
         np.save(f"{folder}/labels.npy", labels)
         for workers in (0, 2):
             name = f"PyTorch DataLoader, {workers} workers"
-            rates[name] = _rate(_loader(folder, workers), seconds)
+            rates[name] = _rate(_loader(folder, workers))
     return rates
 
 
-def _rate(batches: Any, seconds: float) -> float:
+def _rate(batches: Any) -> float:
     """Records a second, after a first epoch's worth that fills the page cache."""
     records, start, warm = 0, time.perf_counter(), False
     while True:
@@ -52,7 +53,7 @@ def _rate(batches: Any, seconds: float) -> float:
             now = time.perf_counter()
             if not warm and (now - start > 1 or records > 2000):
                 records, start, warm = 0, now, True
-            elif warm and now - start > seconds:
+            elif warm and now - start > _SECONDS:
                 return records / (now - start)
 
 
