@@ -1,9 +1,13 @@
 """Without TFX, the pipeline's command says what it lacks; `make test-tfx` runs the pipeline."""
 
 import importlib.metadata
+import re
 
 import command
 import pytest
+
+from tfseq.errors import UserError
+from tfseq.tfx import settings
 
 
 @pytest.fixture
@@ -23,6 +27,16 @@ def test_a_missing_tfx_ends_in_one_line_that_says_what_installs_it(pipeline, tmp
     assert "TFX is not installed" in refusal
     assert "`make tfx`" in refusal
     assert list(tmp_path.iterdir()) == []
+
+
+UNUSED = (
+    "data.train_split=train[:10]",
+    "data.validation_split=validation[5:]",
+    "data.service=grpc://localhost:1",
+    "data.on_corrupt=skip",
+    "strategy=multi_worker",
+    "multi_worker.wait_seconds=5",
+)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +61,9 @@ def test_a_missing_tfx_ends_in_one_line_that_says_what_installs_it(pipeline, tmp
             ),
             "--infra_validator: TFX's Kubeflow runner has no InfraValidator",
         ),
-        (
-            ("--pipeline_root=root", "--config.data.train_split=train[:10]"),
-            "--config.data.train_split: a pipeline reads the whole split train",
+        *(
+            (("--pipeline_root=root", f"--config.{setting}"), f"--config.{setting}: a pipeline")
+            for setting in UNUSED
         ),
     ],
 )
@@ -59,3 +73,13 @@ def test_flags_that_cannot_be_are_refused_before_tfx_is_looked_for(
     (tmp_path / "file").touch()
     assert message in pipeline(*arguments).refusal()
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("setting", UNUSED)
+def test_a_component_of_another_pipeline_refuses_them_too(setting):
+    name, _, value = setting.partition("=")
+    group, _, key = name.rpartition(".")
+    value = int(value) if value.isdecimal() else value
+    given = {"model": {"name": "cnn"}} | ({group: {key: value}} if group else {key: value})
+    with pytest.raises(UserError, match=re.escape(f"--config.{setting}: a pipeline")):
+        settings.of({"config": given})

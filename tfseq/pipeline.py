@@ -25,6 +25,7 @@ from ml_collections import ConfigDict
 
 from tfseq import cli, config_flags, schema
 from tfseq.errors import UserError
+from tfseq.tfx import settings
 from tfseq.tuning import kinds
 
 if TYPE_CHECKING:
@@ -140,9 +141,9 @@ def main() -> None:
     from tfseq.tfx import runners
     from tfseq.tfx.components import Records
 
-    settings = config.dataset.to_dict()
+    dataset = config.dataset.to_dict()
     builder = datasets.load(
-        settings.pop("name"), data_dir=FLAGS.data_dir, manual_dir=FLAGS.manual_dir, **settings
+        dataset.pop("name"), data_dir=FLAGS.data_dir, manual_dir=FLAGS.manual_dir, **dataset
     )
     pipeline = create(config, Records.of(builder, FLAGS.records), options)
     if FLAGS.runner == "kubeflow":
@@ -153,12 +154,7 @@ def main() -> None:
 
 def _settings() -> ConfigDict:
     config = config_flags.settings()
-    for key in ("train", "validation"):
-        name = config.data[f"{key}_split"]
-        if name != key:
-            raise UserError(
-                f"--config.data.{key}_split: a pipeline reads the whole split {key}, not {name!r}"
-            )
+    settings.refuse_unused(config)
     return config
 
 

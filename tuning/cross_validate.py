@@ -21,9 +21,8 @@ from pathlib import Path
 
 from absl import flags
 
-from tfseq import cli, config_flags
-from tfseq.errors import UserError
-from tfseq.tuning import afresh, distribution
+from tfseq import cli, config_flags, configs
+from tfseq.tuning import afresh, distribution, options
 
 FLAGS = flags.FLAGS
 
@@ -50,11 +49,12 @@ def define_flags() -> None:
 def main() -> None:
     """Runs the command."""
     config = config_flags.settings()
-    if config.early_stopping.patience:
-        raise UserError(
-            "--config.early_stopping.patience: a cross-validation trains for all epochs, lest the "
-            "records that it measures on choose one"
-        )
+    configs.refuse(
+        config,
+        "early_stopping",
+        "a cross-validation trains for all epochs, lest the records that it measures on choose one",
+    )
+    options.refuse_unused(config)
     name = config_flags.run_name(config)
     workdir = Path(FLAGS.workdir or Path("runs", "cross_validation", config.dataset.name, name))
     cli.require_writable("--workdir", workdir)

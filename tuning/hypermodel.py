@@ -65,6 +65,8 @@ class TrialModel(keras_tuner.HyperModel):
         training, _ = self._data.divided(plan.held_out, config.seed)
         keras.config.set_dtype_policy(config.precision)
         keras.utils.set_random_seed(config.seed)
+        if config.deterministic:
+            tf.config.experimental.enable_op_determinism()
         scaling = None
         if config.transform.standardize:
             batches = evaluation_batches(training, config.batch_size)

@@ -19,6 +19,14 @@ FLAGS = flags.FLAGS
 # Settings that a study, a model or a flag of its own decides.
 _NOT_SHARED = ("model", "optimizer", "epochs", "batch_size", "seed", "early_stopping", "checkpoint")
 
+_UNUSED = {
+    "data.service": "trials take their batches from memory",
+    "interval": "trials make no intervals; give it to tfseq.train",
+    "multi_worker": "processes share trials, not a training; see docs/tuning.md",
+    "checkpoint": "a trial that was stopped begins anew",
+    "early_stopping": "a trial trains for all of its epochs",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -77,8 +85,24 @@ def define_flags() -> None:
     cli.define_settings(_shared_config())
 
 
+def refuse_unused(config: ConfigDict) -> None:
+    """Refuses settings, those of a training or those that studies share, that no trial would use.
+
+    Raises:
+        UserError: If there is one.
+    """
+    configs.refuse(config, "strategy", _UNUSED["multi_worker"], value="multi_worker")
+    for key, why in _UNUSED.items():
+        configs.refuse(config, key, why)
+
+
 def from_flags() -> Options:
-    """Returns the options that the command line gives."""
+    """Returns the options that the command line gives.
+
+    Raises:
+        UserError: If a setting would not be used.
+    """
+    refuse_unused(FLAGS.config)
     settings = flat(FLAGS.config)
     defaults = flat(_shared_config())
     settings = {key: value for key, value in settings.items() if value != defaults[key]}

@@ -16,7 +16,7 @@ from pathlib import Path
 from absl import flags
 
 from tfseq import cli, config_flags
-from tfseq.tuning import afresh, distribution, kinds
+from tfseq.tuning import afresh, distribution, kinds, options
 
 FLAGS = flags.FLAGS
 
@@ -36,6 +36,7 @@ def define_flags() -> None:
 def main() -> None:
     """Runs the command."""
     config = config_flags.settings()
+    options.refuse_unused(config)
     name = config_flags.run_name(config)
     workdir = Path(FLAGS.workdir or Path("runs", "tune", config.dataset.name, name))
     cli.require_writable("--workdir", workdir)

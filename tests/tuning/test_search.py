@@ -173,6 +173,37 @@ def test_a_search_that_starts_afresh_runs_every_trial_once(flags, tmp_path):
     assert done.stderr == ""
 
 
+_SEARCH_TWICE = """
+import sys
+from pathlib import Path
+
+from tensorflow.python.framework import config
+
+from tfseq.tuning import options, results, running, studies, study
+
+settings = {f"dataset.{split}_records": count for split, count in
+            (("train", 50), ("validation", 20), ("test", 20))}
+workdir, data_dir = sys.argv[1:]
+given = options.Options(
+    Path(workdir), data_dir=data_dir, settings=settings | {"deterministic": True}, seeds=1,
+    executions=2, epochs=1)
+(chosen,) = study.find(studies.ALL, ["cnn/regularization"])
+assert not config.is_op_determinism_enabled()
+running.run([chosen], given)
+print("deterministic", config.is_op_determinism_enabled())
+"""
+
+
+def test_trials_are_deterministic_where_that_is_asked_for(builder, data_dir, tmp_path, python):
+    assert "deterministic True" in python(_SEARCH_TWICE, tmp_path, data_dir)
+    rows = results.read(tmp_path / "simulated_emg/cnn/regularization")
+    losses = {}
+    for row in rows:
+        losses.setdefault(row["arm"], []).append((row["loss"], row["val_loss"]))
+    assert len(losses) == 2
+    assert all(first == second for first, second in losses.values())
+
+
 _SEARCH_AND_MEASURE = """
 import ctypes
 import sys

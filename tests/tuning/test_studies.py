@@ -104,7 +104,20 @@ def test_sizes_are_of_any_model():
         sizes.sample_size("resnett")
 
 
+UNUSED = (
+    "data.service=grpc://localhost:1",
+    "interval.coverage=0.8",
+    "strategy=multi_worker",
+    "multi_worker.wait_seconds=5",
+)
 REFUSED = {
+    **{
+        f"{setting} in {module}": (module, [*flags, f"--config.{setting}"], [f"--config.{setting}"])
+        for module, flags in (("search", ["--all"]), ("tune", []), ("cross_validate", []))
+        for setting in UNUSED
+    },
+    "checkpoints of trials": ("tune", ["--config.checkpoint.every_steps=9"], ["every_steps=9"]),
+    "trials that stop early": ("tune", ["--config.early_stopping.patience=3"], ["patience=3"]),
     "an unknown study": ("search", ["--study=cnn/optimiser"], ["cnn/optimizer"]),
     "no study": ("search", [], ["--study", "--all", "--list"]),
     "all and one": ("search", ["--all", "--study=cnn/head"], ["--study", "--all"]),

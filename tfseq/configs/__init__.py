@@ -6,12 +6,18 @@ of data. `named(name)` reads one; `--config.<key>=<value>` on the command line c
 
 import importlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from tfseq import models
+from tfseq.configs import default
+from tfseq.configs.flat import flat
 from tfseq.errors import UserError
+
+_Range = tuple[str, Callable[[float], bool]]
+"""What a message says of numbers, and whether one is among them."""
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -21,6 +27,40 @@ LOSSES = ("mse", "mae", "huber")
 CACHES = ("auto", "always", "never")
 LOWERINGS = ("auto", "always", "never", "portable")
 ON_CORRUPT = ("error", "skip")
+
+_CHOICES = {
+    "strategy": STRATEGIES,
+    "precision": PRECISIONS,
+    "optimizer.name": OPTIMIZERS,
+    "optimizer.schedule": SCHEDULES,
+    "loss": LOSSES,
+    "data.cache": CACHES,
+    "data.on_corrupt": ON_CORRUPT,
+    "lowering": LOWERINGS,
+}
+
+_FROM_0: _Range = ("0 or more", lambda value: 0 <= value < math.inf)
+_FROM_1: _Range = ("1 or more", lambda value: 1 <= value < math.inf)
+_ABOVE_0: _Range = ("a number above 0", lambda value: 0 < value < math.inf)
+_0_TO_1: _Range = ("a number from 0 to 1", lambda value: 0 <= value <= 1)
+_BELOW_1: _Range = ("a number from 0 to below 1", lambda value: 0 <= value < 1)
+_RANGES = (
+    ("epochs", _FROM_1),
+    ("batch_size", _FROM_1),
+    ("seed", _FROM_0),
+    ("seed", ("less than 2**32", lambda value: value < 2**32)),
+    ("interval.coverage", _BELOW_1),
+    ("interval.epochs", _FROM_1),
+    ("multi_worker.wait_seconds", _FROM_0),
+    ("early_stopping.patience", _FROM_0),
+    ("checkpoint.every_steps", _FROM_0),
+    ("optimizer.learning_rate", _ABOVE_0),
+    ("optimizer.momentum", _0_TO_1),
+    ("optimizer.warmup", _0_TO_1),
+    ("optimizer.weight_decay", _FROM_0),
+    ("optimizer.clip_norm", _FROM_0),
+    ("optimizer.average", _BELOW_1),
+)
 
 _FOUND = ("cnn_time", "conv_ae_time", "resnet_time", "seqnet_few_records")
 
@@ -66,49 +106,32 @@ def check(config: ConfigDict) -> None:
         value = config.model.get(key)
         if isinstance(value, tuple) and any(isinstance(each, str) for each in value):
             raise UserError(f"--config.model.{key}: expected numbers, got {value}")
-    choices = {
-        "strategy": (config.strategy, STRATEGIES),
-        "precision": (config.precision, PRECISIONS),
-        "optimizer.name": (config.optimizer.name, OPTIMIZERS),
-        "optimizer.schedule": (config.optimizer.schedule, SCHEDULES),
-        "loss": (config.loss, LOSSES),
-        "data.cache": (config.data.cache, CACHES),
-        "data.on_corrupt": (config.data.on_corrupt, ON_CORRUPT),
-        "lowering": (config.lowering, LOWERINGS),
-    }
-    for key, (value, known) in choices.items():
-        if value not in known:
-            raise UserError(f"--config.{key}: expected one of {', '.join(known)}, got {value!r}")
-    least: dict[str, tuple[Any, float]] = {
-        "epochs": (config.epochs, 1),
-        "batch_size": (config.batch_size, 1),
-        "seed": (config.seed, 0),
-        "interval.epochs": (config.interval.epochs, 1),
-        "multi_worker.wait_seconds": (config.multi_worker.wait_seconds, 0),
-        "early_stopping.patience": (config.early_stopping.patience, 0),
-        "checkpoint.every_steps": (config.checkpoint.every_steps, 0),
-        "optimizer.weight_decay": (config.optimizer.weight_decay, 0),
-        "optimizer.clip_norm": (config.optimizer.clip_norm, 0),
-    }
-    for key, (value, low) in least.items():
-        if not low <= value < math.inf:
-            raise UserError(f"--config.{key}: expected {low} or more, got {value}")
-    if config.seed >= 2**32:
-        raise UserError(f"--config.seed: expected less than 2**32, got {config.seed}")
-    for key in ("momentum", "warmup"):
-        if not 0 <= config.optimizer[key] <= 1:
+    settings = flat(config)
+    for key, known in _CHOICES.items():
+        if settings[key] not in known:
             raise UserError(
-                f"--config.optimizer.{key}: expected a number from 0 to 1, "
-                f"got {config.optimizer[key]}"
+                f"--config.{key}: expected one of {', '.join(known)}, got {settings[key]!r}"
             )
-    for group, key in (("optimizer", "average"), ("interval", "coverage")):
-        if not 0 <= config[group][key] < 1:
-            raise UserError(
-                f"--config.{group}.{key}: expected a number from 0 to below 1, "
-                f"got {config[group][key]}"
-            )
-    if not 0 < config.optimizer.learning_rate < math.inf:
-        raise UserError(
-            "--config.optimizer.learning_rate: expected a number above 0, "
-            f"got {config.optimizer.learning_rate}"
-        )
+    for key, (expected, is_inside) in _RANGES:
+        if not is_inside(settings[key]):
+            raise UserError(f"--config.{key}: expected {expected}, got {settings[key]}")
+
+
+def refuse(config: ConfigDict, key: str, why: str, value: Any = None) -> None:
+    """Refuses a setting that is not used, unless it is at its default.
+
+    Args:
+        config: The settings, or some of them.
+        key: Which: a dotted name, or that of a group, each of whose settings is meant.
+        why: What is done instead, or where the setting is used.
+        value: Only this value is not used; None is any.
+
+    Raises:
+        UserError: If the setting is not at its default, or has the value.
+    """
+    unused = flat(default.get_config())
+    for name, given in flat(config).items():
+        if not f"{name}.".startswith(f"{key}."):
+            continue
+        if given == value if value is not None else given != unused[name]:
+            raise UserError(f"--config.{name}={given}: {why}")

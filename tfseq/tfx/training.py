@@ -11,7 +11,6 @@ from ml_collections import ConfigDict
 
 from tfseq import evaluator, intervals, trainer
 from tfseq.configs import file
-from tfseq.errors import UserError
 from tfseq.example_gen import Split
 from tfseq.export import Export
 from tfseq.tfx import records, settings
@@ -62,10 +61,6 @@ def _settings(fn_args: Any, training: Split) -> ConfigDict:
     config = settings.of(fn_args.custom_config)
     if fn_args.hyperparameters is not None:
         config = space.apply(fn_args.hyperparameters["values"], config)
-    if config.strategy == "multi_worker" or config.data.service:
-        raise UserError(
-            "--config.strategy=multi_worker and --config.data.service are for tfseq.train alone"
-        )
     if fn_args.train_steps is not None:
         config.epochs = max(1, round(fn_args.train_steps / training.num_batches(config.batch_size)))
     return config
