@@ -37,7 +37,6 @@ for case, (folder, signature, name, values) in pickle.load(open(sys.argv[1], "rb
     try:
         answers[case] = loaded[folder].run(signature, {name: values})
     except SessionError as error:
-        assert error.code == 3, error  # INVALID_ARGUMENT
         answers[case] = str(error)
 assert "tensorflow" not in sys.modules
 import numpy.random, ssl  # the library's own OpenSSL must not stand in for Python's

@@ -96,12 +96,12 @@ def test_records_that_are_too_long_for_a_large_batch_get_small_ones():
     ],
 )
 def test_a_tensor_is_read_by_tensorflow_and_back(values):
-    tensor = wire.TensorProto()
+    tensor = wire.PredictionLog().predict_log.request.inputs["waveform"]
     wire.set_tensor(tensor, values)
     read = tf.make_ndarray(type(tf.make_tensor_proto(1)).FromString(tensor.SerializeToString()))
     np.testing.assert_array_equal(read, values)
     theirs = tf.make_tensor_proto(values)
-    back = wire.array(wire.TensorProto.FromString(theirs.SerializeToString()))
+    back = wire.array(type(tensor).FromString(theirs.SerializeToString()))
     assert back.dtype == values.dtype
     np.testing.assert_array_equal(back, values)
 

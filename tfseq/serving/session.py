@@ -26,15 +26,7 @@ _STRING_BYTES = 24  # sizeof(TF_TString)
 
 
 class SessionError(RuntimeError):
-    """A status of TensorFlow that is not OK.
-
-    Attributes:
-        code: Its TF_Code: 3 is INVALID_ARGUMENT, 5 is NOT_FOUND.
-    """
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+    """A status of TensorFlow that is not OK."""
 
 
 class _Output(ctypes.Structure):
@@ -182,8 +174,8 @@ class Session:
         status = self._c.TF_NewStatus()
         try:
             result = function(*arguments, status)
-            if code := self._c.TF_GetCode(status):
-                raise SessionError(code, self._c.TF_Message(status).decode(errors="replace"))
+            if self._c.TF_GetCode(status):
+                raise SessionError(self._c.TF_Message(status).decode(errors="replace"))
             return result
         finally:
             self._c.TF_DeleteStatus(status)

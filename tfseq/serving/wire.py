@@ -83,7 +83,6 @@ def _add_field(message: Any, name: str, number: int, kind: str) -> None:
 
 _CLASSES = _messages()
 PredictionLog = _CLASSES["PredictionLog"]
-TensorProto = _CLASSES["TensorProto"]
 MetaGraphDef = _CLASSES["MetaGraphDef"]
 
 
