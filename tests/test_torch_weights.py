@@ -94,6 +94,13 @@ def test_every_kind_of_file_is_loaded(name, model, state, tmp_path):
     assert_loaded(model, state)
 
 
+def test_what_numpy_has_opened_is_loaded(model, state, tmp_path):
+    WRITERS["prefixed.npz"](tmp_path / "w.npz", state)
+    with np.load(tmp_path / "w.npz") as opened:
+        torch_weights.load(model, opened)
+    assert_loaded(model, state)
+
+
 def test_a_path_may_be_text(model, state, tmp_path):
     np.savez(tmp_path / "w.npz", **state)
     torch_weights.load(model, str(tmp_path / "w.npz"))

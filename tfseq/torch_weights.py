@@ -23,6 +23,7 @@ _SUFFIXES = {
 _KERNEL_AXES = {2: (1, 0), 3: (2, 1, 0), 4: (2, 3, 1, 0)}
 # As numpy, safetensors and PyTorch call them.
 _REAL = re.compile(r"(bool|u?int\d+|b?float\d+(?!_)|[<>][fiu]\d+|[FIU]\d+|BF16|BOOL)$")
+_PREFIX = "state/"
 _MOST_PROBLEMS = 100
 _MOST_CHARACTERS = 80
 
@@ -33,8 +34,9 @@ def load(model: keras.Model, source: Mapping[str, np.ndarray] | str | Path) -> N
     Args:
         model: One of `tfseq.models`.
         source: The report's parameter names (`features.0.weight`, `block_1.3.bias`, ...) with their
-            arrays in PyTorch's layout, or a .npz, .safetensors or .pt file that holds them; names
-            may begin with `state/`. Counters of batches (`num_batches_tracked`) are passed over.
+            arrays in PyTorch's layout, or a .npz, .safetensors or .pt file that holds them. Where
+            names begin with `state/`, others are passed over, as are counters of batches
+            (`num_batches_tracked`).
 
     Raises:
         UserError: If an array is missing, superfluous or does not fit, or the file cannot be
@@ -48,10 +50,11 @@ def load(model: keras.Model, source: Mapping[str, np.ndarray] | str | Path) -> N
 
 
 def _load(model: keras.Model, stored: Mapping[str, weight_files.Stored], where: str) -> None:
+    prefix = _PREFIX if any(name.startswith(_PREFIX) for name in stored) else ""
     arrays = {
-        name.removeprefix("state/"): array
+        name.removeprefix(prefix): array
         for name, array in stored.items()
-        if not name.endswith("num_batches_tracked")
+        if name.startswith(prefix) and not name.endswith("num_batches_tracked")
     }
     variables = dict(_torch_names(model))
     problems = [f"{name} is missing" for name in variables if name not in arrays]

@@ -75,12 +75,10 @@ def opened(path: Path) -> Iterator[dict[str, Stored]]:
 @contextlib.contextmanager
 def _npz(path: Path) -> Iterator[dict[str, Stored]]:
     with zipfile.ZipFile(path) as archive:
-        inside = {
+        yield {
             entry.filename.removesuffix(".npy"): _npz_entry(archive, entry)
             for entry in archive.infolist()
         }
-        state = {name: array for name, array in inside.items() if name.startswith("state/")}
-        yield state or inside
 
 
 def _npz_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Stored:
