@@ -156,7 +156,7 @@ class _Entry(io.RawIOBase):
         info = archive.getinfo(name)
         with archive.open(info):  # whose header is looked at
             pass
-        self._file = open(archive.filename, "rb")  # noqa: SIM115 - closed with this
+        self._file = Path(archive.filename).open("rb")  # noqa: SIM115 - closed below
         self._file.seek(info.header_offset + 26)
         self._start = info.header_offset + 30 + sum(struct.unpack("<HH", self._file.read(4)))
         self._size, self._position = info.file_size, 0

@@ -6,9 +6,9 @@ monitoring.config        --monitoring_config_file: metrics for Prometheus
 """
 
 import json
-import os
-import uuid
 from pathlib import Path
+
+from tfseq import atomic_file
 
 _OWN = "# Written anew with every version. Delete this line to keep your own changes.\n"
 
@@ -67,20 +67,9 @@ def write(base: Path, model_name: str, batch_sizes: tuple[int, ...]) -> None:
     for name, text in texts.items():
         path = base / name
         if not path.exists() or path.read_text(encoding="utf-8").startswith(_OWN):
-            _replace(path, _OWN + text)
+            # Several processes may push at the same time.
+            atomic_file.write(path, _OWN + text, shared=True)
 
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
