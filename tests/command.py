@@ -18,7 +18,7 @@ RECORDS = (
 
 MODELS = {
     "mlp": ("--config.model.hidden_units=32,16,8",),
-    "cnn": (),
+    "cnn": ("--config.data.train_split=train[:40]",),
     "conv_ae": (),
     "resnet": (),
     "seqnet": ("--config.model.filters=16", "--config.model.blocks=2"),

@@ -158,9 +158,21 @@ def test_the_scores_on_top_are_those_of_test_where_there_is_one(splits):
         assert summary(each)["split"] == "test[:7]"
         assert summary(each)["metrics"] == splits["test[:7]"]["metrics"]
         assert summary(each)["baselines"] == splits["test[:7]"]["baselines"]
+    # A part of it may have chosen the best epoch.
+    assert summary(splits | {"test": splits["validation"]})["split"] == "test"
     validation = {"validation": splits["validation"]}
     assert summary(validation)["split"] == "validation"
     assert summary(validation)["metrics"] == splits["validation"]["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("{", "is not JSON"), ("[]", "is not what tfseq writes")]
+)
+def test_a_damaged_evaluation_is_named(content, message, tmp_path):
+    path = tmp_path / "evaluation.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=f"evaluation.json {message}"):
+        evaluator.read(path)
 
 
 def test_the_table_shows_every_number_of_every_split(splits):

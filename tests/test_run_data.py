@@ -3,14 +3,18 @@
 import damage
 import pytest
 
-from tfseq import datasets, run_data
+from tfseq import configs, datasets, run_data
 from tfseq.errors import UserError
 from tfseq.example_gen import Split
 
 
+def describe(builder):
+    return run_data.describe(Split(builder, "train"), Split(builder, "validation"), held=True)
+
+
 @pytest.fixture
 def described(builder):
-    return run_data.describe(Split(builder, "train"), Split(builder, "validation"))
+    return describe(builder)
 
 
 @pytest.fixture
@@ -24,8 +28,7 @@ def workdir(described, tmp_path):
 
 def test_the_same_records_are_taken_up(workdir, described, builder):
     run_data.refuse_other(described, workdir)
-    other_dir = run_data.describe(Split(builder, "train"), Split(builder, "validation"))
-    assert other_dir == described
+    assert describe(builder) == described
 
 
 @pytest.mark.parametrize(
@@ -51,9 +54,7 @@ def test_records_of_the_same_size_with_other_values_are_others(workdir, data_dir
     other = datasets.load("simulated_emg", data_dir=tmp_path / "other", **settings)
     damage.file_of(copied).write_bytes(damage.file_of(other).read_bytes())
     with pytest.raises(UserError, match="has other training records"):
-        run_data.refuse_other(
-            run_data.describe(Split(copied, "train"), Split(copied, "validation")), workdir
-        )
+        run_data.refuse_other(describe(copied), workdir)
 
 
 def test_a_folder_without_a_run_or_of_a_former_version_is_taken(tmp_path, described):
@@ -62,3 +63,24 @@ def test_a_folder_without_a_run_or_of_a_former_version_is_taken(tmp_path, descri
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.keras").touch()
     run_data.refuse_other(described, tmp_path)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_batches_keep_the_order_in_which_the_run_began(held, workdir, described, builder):
+    described["training"]["held in memory"] = held
+    run_data.write(described, workdir)
+    settled = run_data.settle_cache(configs.get("cnn"), Split(builder, "train"), workdir)
+    assert settled.data.cache == ("always" if held else "never")
+    run_data.refuse_other(described, workdir)
+
+
+def test_a_run_that_begins_holds_records_in_memory_that_fit(tmp_path, builder):
+    config = configs.get("cnn")
+    assert run_data.settle_cache(config, Split(builder, "train"), tmp_path).data.cache == "always"
+    assert config.data.cache == "auto"
+
+
+def test_a_damaged_account_of_the_records_is_named(workdir, described):
+    (workdir / "data.json").write_text("{")
+    with pytest.raises(UserError, match=r"data\.json is not JSON"):
+        run_data.refuse_other(described, workdir)

@@ -4,8 +4,9 @@ r"""Measures an exported model beside the baselines.
   python -m tfseq.evaluate --saved_model=saved_models/cnn/1 --dataset=emg_lower_limb \
       --manual_dir=emg --split=validation
 
-The baselines are fitted to the split train. Settings of the data set (--config.dataset.* in
-training) are those beside the model, if it was trained on that data set.
+Settings of the data set (--config.dataset.* in training) are those beside the model, if it was
+trained on that data set. The baselines are fitted to the records that it was trained on, otherwise
+to the split train.
 """
 
 from absl import flags
@@ -36,8 +37,10 @@ def main() -> None:
     from tfseq.saved_model import SavedModel
 
     model = SavedModel(FLAGS.saved_model)
-    settings = model.config.get("dataset", {})
-    if settings.pop("name", None) != FLAGS.dataset:
+    settings, fitted_to = model.config.get("dataset", {}), "train"
+    if settings.pop("name", None) == FLAGS.dataset:
+        fitted_to = model.config.get("data", {}).get("train_split", fitted_to)
+    else:
         settings = {}
     builder = datasets.load(
         FLAGS.dataset, data_dir=FLAGS.data_dir, manual_dir=FLAGS.manual_dir, **settings
@@ -51,7 +54,7 @@ def main() -> None:
     with record_integrity.named(builder):
         splits = evaluator.evaluate(
             model.predict,
-            Split(builder, "train"),
+            Split(builder, fitted_to),
             [scored],
             half_width=model.half_width if model.has_intervals else None,
             batch_size=FLAGS.batch_size,

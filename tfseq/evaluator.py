@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseq import atomic_file, baselines
+from tfseq import atomic_file, baselines, json_file
 from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches
 from tfseq.models import lowering
@@ -135,7 +135,8 @@ def summary(
     splits: dict[str, dict[str, Any]], *, model: str, dataset: str, export: str | None
 ) -> dict[str, Any]:
     """Returns what evaluation.json holds; on top the scores of test, else of the last split."""
-    split = next((name for name in splits if name.startswith("test")), list(splits)[-1])
+    tests = [name for name in splits if name.partition("[")[0] == "test"]
+    split = "test" if "test" in tests else (tests or list(splits))[-1]
     return {
         "model": model,
         "dataset": dataset,
@@ -153,8 +154,15 @@ def write(evaluation: dict[str, Any], path: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Returns what `write` has written."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Returns what `write` has written.
+
+    Raises:
+        UserError: If the file holds something else.
+    """
+    evaluation = json_file.read(path)
+    if not isinstance(evaluation, dict) or "splits" not in evaluation:
+        raise UserError(f"{path} is not what tfseq writes; remove it, and it is made again")
+    return evaluation
 
 
 def table(evaluation: dict[str, Any]) -> str:

@@ -19,7 +19,16 @@ import numpy as np
 from keras import ops
 from ml_collections import ConfigDict
 
-from tfseq import evaluator, keras_file, models, optimizers, training_step, transform
+from tfseq import (
+    atomic_file,
+    evaluator,
+    keras_file,
+    models,
+    optimizers,
+    run_data,
+    training_step,
+    transform,
+)
 from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches, training_batches
 from tfseq.models import lowering
@@ -98,10 +107,9 @@ def of_run(
     path = workdir / "checkpoints" / f"{name}.keras"
     if path.is_file():
         return _read(path)
-    width = fit(config, model, training, validation)
-    temporary = path.with_name(f".{path.name}")
-    width.save(temporary)
-    temporary.replace(path)
+    width = fit(run_data.settle_cache(config, training, workdir), model, training, validation)
+    with atomic_file.replacing(path) as temporary:
+        width.save(temporary)
     return width
 
 

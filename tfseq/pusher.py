@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfseq import json_file
 from tfseq.errors import UserError
 from tfseq.export import Export
 from tfseq.serving import server_files, warmup
@@ -75,6 +76,22 @@ def push(
     if keep_versions is not None:
         _keep(base, keep_versions)
     return version
+
+
+def pushed(base: Path, named: str | None, interval: dict[str, Any]) -> Path | None:
+    """Returns the version that a run has pushed, if it is what it would push today.
+
+    Args:
+        base: The folder of this model's versions.
+        named: The version that the run names; None if it names none.
+        interval: The settings of its intervals, which may be asked for after the training.
+    """
+    if not named or Path(named).parent.resolve() != base.resolve():
+        return None
+    config = Path(named, "config.json")
+    if not config.is_file():
+        return None
+    return Path(named) if json_file.read(config).get("interval") == interval else None
 
 
 def versions(base: Path) -> list[int]:

@@ -4,16 +4,44 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tfseq import atomic_file, checkpoint_files, fingerprint
+from ml_collections import ConfigDict
+
+from tfseq import atomic_file, checkpoint_files, fingerprint, json_file
 from tfseq.errors import UserError
-from tfseq.example_gen import Split
+from tfseq.example_gen import Split, is_cached
 
 _NAME = "data.json"
+_HELD = "held in memory"
 
 
-def describe(training: Split, validation: Split) -> dict[str, Any]:
-    """Returns what data.json holds: by use, the data set, its records and their fingerprint."""
-    return {
+def settle_cache(config: ConfigDict, training: Split, workdir: Path) -> ConfigDict:
+    """Returns the settings with "always" or "never" as `data.cache`.
+
+    The order of the batches depends on it: a run that has begun keeps to it, however much memory
+    is free today.
+
+    Args:
+        config: The settings.
+        training: The records that may be held in memory.
+        workdir: The folder of the run.
+    """
+    held = _started(workdir).get("training", {}).get(_HELD)
+    if held is None:
+        held = is_cached(training, config.data.cache)
+    settled = config.copy_and_resolve_references()
+    settled.data.cache = "always" if held else "never"
+    return settled
+
+
+def describe(training: Split, validation: Split, *, held: bool) -> dict[str, Any]:
+    """Returns what data.json holds: by use, the data set, its records and their fingerprint.
+
+    Args:
+        training: The records to learn from.
+        validation: The records that choose the best epoch.
+        held: Whether the former are held in memory.
+    """
+    described = {
         use: {
             "data set": split.builder.info.full_name,
             "records": split.num_records,
@@ -21,6 +49,8 @@ def describe(training: Split, validation: Split) -> dict[str, Any]:
         }
         for use, split in (("training", training), ("validation", validation))
     }
+    described["training"][_HELD] = held
+    return described
 
 
 def write(described: dict[str, Any], workdir: Path) -> None:
@@ -38,11 +68,7 @@ def refuse_other(described: dict[str, Any], workdir: Path) -> None:
     Raises:
         UserError: If they differ; the message says in what.
     """
-    path = workdir / _NAME
-    if not (checkpoint_files.exist(workdir / "checkpoints") and path.is_file()):
-        return
-    started = json.loads(path.read_text(encoding="utf-8"))
-    for use, before in started.items():
+    for use, before in _started(workdir).items():
         for what, old in before.items():
             new = described[use][what]
             if new != old:
@@ -53,6 +79,14 @@ def refuse_other(described: dict[str, Any], workdir: Path) -> None:
                     + (f"{name} {change}" if change else f"the {use} {what} {_was(old, new)}")
                     + "; bring the former data back, name another --workdir, or remove this one"
                 )
+
+
+def _started(workdir: Path) -> dict[str, Any]:
+    """Returns what was written when the run was started; nothing if it was not."""
+    path = workdir / _NAME
+    if not (checkpoint_files.exist(workdir / "checkpoints") and path.is_file()):
+        return {}
+    return json_file.read(path)
 
 
 def _was(old: Any, new: Any) -> str:

@@ -119,25 +119,22 @@ def _finish(
     from tfseq import evaluator, pusher
 
     path = workdir / "evaluation.json"
-    export = evaluator.read(path)["export"] if path.is_file() and not result.trained else None
+    base = Path(FLAGS.export_dir, config.model.name)
+    export = None
+    if path.is_file() and not result.trained:
+        export = pusher.pushed(base, evaluator.read(path).get("export"), config.interval.to_dict())
     names = {"model": config.model.name, "dataset": config.dataset.name}
     evaluation = evaluator.summary(splits, **names, export=None)
-    if export is None or not Path(export).is_dir():
-        documents = {
-            "evaluation.json": evaluation,
-            "config.json": file.to_json(config),
-        }
-        export = str(
-            pusher.push(
-                result.model,
-                Path(FLAGS.export_dir, config.model.name),
-                documents,
-                half_width=half_width,
-                dataset=dataset,
-                keep_versions=FLAGS.keep_versions,
-            )
+    if not export:
+        export = pusher.push(
+            result.model,
+            base,
+            {"evaluation.json": evaluation, "config.json": file.to_json(config)},
+            half_width=half_width,
+            dataset=dataset,
+            keep_versions=FLAGS.keep_versions,
         )
-    evaluation["export"] = export
+    evaluation["export"] = str(export)
     evaluator.write(evaluation, path)
     print(f"\n{evaluator.table(evaluation)}\n")
     print(f"Epoch {result.best_epoch} of {result.epochs} has the lowest validation loss.")

@@ -67,8 +67,10 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
         checkpoint.Interrupted: After a SIGINT; what was trained is saved.
     """
     run_config.refuse_other(config, workdir)
+    settled = run_data.settle_cache(config, training, workdir)
     # A pipeline of TFX, which has no builders, keeps its own account of the data.
-    data = run_data.describe(training, validation) if training.builder else {}
+    held = settled.data.cache == "always"
+    data = run_data.describe(training, validation, held=held) if training.builder else {}
     run_data.refuse_other(data, workdir)
     augmentation = Augmentation(**config.augmentation)
     augmentation.require_steps(training.waveform_shape[1])
@@ -79,7 +81,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     team = workers.of(config)
-    team.agree_on_start(config, training, validation, folder)
+    team.agree_on_start(settled, training, validation, folder)
     with _precision(config.precision), team.working(), data_service.losses_told():
         with team.strategy.scope():
             restored = checkpoint_files.restore(folder)
@@ -106,7 +108,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
                 metrics=restored.metrics if restored else None,
                 writes=team.writes,
             )
-            _fit(fitted, saver, config, augmentation, training, validation, workdir / "logs", team)
+            _fit(fitted, saver, settled, augmentation, training, validation, workdir / "logs", team)
     if team.share:
         # The chief goes on alone, with a model that is not shared.
         model = checkpoint_files.read_best(folder) if team.writes else model

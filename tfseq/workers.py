@@ -11,7 +11,7 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from tfseq import checkpoint_files, fingerprint, multi_worker, run_config, training_step
-from tfseq.example_gen import Split, is_cached
+from tfseq.example_gen import Split
 from tfseq.share import Share
 
 
@@ -84,9 +84,6 @@ class Several:
         del facts["--config.multi_worker.wait_seconds"]
         for split in (training, validation):
             facts[f"the records of split {split.name}"] = fingerprint.of(split)[:12]
-            facts[f"whether split {split.name} fits in memory (--config.data.cache)"] = is_cached(
-                split, config.data.cache
-            )
         found = checkpoint_files.describe(folder)
         for name in ("epoch", "step", "digest"):
             facts[f"the checkpoint's {name}"] = found.get(name, "no checkpoint")
