@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
@@ -13,9 +12,6 @@ from tfseq.baselines import TITLES
 from tfseq.figures import style
 from tfseq.tuning import verdicts
 from tfseq.tuning.sampling import SampleSizes
-
-_LEVEL_STYLES = {"zero": ":", "mean": "--"}
-_LOG_RATIO = 20
 
 
 @style.styled
@@ -30,7 +26,7 @@ def comparison(
         by_arm: By label (seeds,); the first is the reference. Infinity is a trial that diverged.
         levels: What trivial predictors reach, by `tfseq.baselines`' names; empty draws none.
     """
-    figure = _new_figure(title, 1.25 + 0.28 * len(by_arm))
+    figure = style.empty_figure(title, 1.25 + 0.28 * len(by_arm))
     axes = figure.subplots()
     known = [value for each in by_arm.values() for value in each if math.isfinite(value)]
     edge = max([*known, *levels.values()], default=1.0)
@@ -38,12 +34,12 @@ def comparison(
         _draw_arm(axes, place, values, style.PALETTE[0 if place == 0 else 1], edge)
     for name, level in levels.items():
         text = f"{TITLES[name]}: {level:.3g}"
-        axes.axvline(level, color="#555555", linestyle=_LEVEL_STYLES[name], label=text)
+        axes.axvline(level, label=text, **style.LEVEL_LINES[name])
     axes.set_yticks(range(len(by_arm)), list(by_arm))
     axes.set_ylim(len(by_arm) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     shown = [*known, *levels.values()]
-    if shown and min(shown) > 0 and max(shown) > _LOG_RATIO * min(shown):
+    if shown and style.is_for_logarithms(shown):
         axes.set_xscale("log")
     axes.set_xlabel(metric)
     handles, labels = axes.get_legend_handles_labels()
@@ -88,7 +84,7 @@ def sample_size(number: int | None, title: str, found: SampleSizes, loss: str) -
     """
     seeds = f"mean and standard deviation of {found.validation.shape[1]} seeds"
     heading = f"Fig. {number}. {title}" if number else title
-    figure = _new_figure(f"{heading}; {seeds}", 3.4)
+    figure = style.empty_figure(f"{heading}; {seeds}", 3.4)
     axes = figure.subplots()
     text = f"sampling error alone (95 %), bootstrap over {found.large} records"
     axes.fill_between(
@@ -148,11 +144,3 @@ def _thinned(sizes: Sequence[int]) -> list[str]:
         labels.append("" if close else str(size))
         last = last if close else size
     return labels
-
-
-def _new_figure(title: str, height: float) -> Figure:
-    """Returns an empty figure of page width, outside pyplot."""
-    figure = Figure(figsize=(style.WIDTH, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure

@@ -86,7 +86,7 @@ def _finding(
         study=study,
         dataset=dataset,
         verdict=verdict,
-        ran=_ran(study, dataset, rows, shared),
+        ran=_ran(dataset, rows, shared),
         test=_test(study, verdict),
         table=tuple(_table(study, rows, verdict)),
         figure=_figure(study, rows, ", ".join([dataset, *_width(rows)]), shared),
@@ -101,9 +101,7 @@ def _as_run(study: Study, rows: Sequence[Mapping[str, Any]]) -> Study:
     return sizes.sample_size(study.model, sorted(run)) if len(run) > 1 else study
 
 
-def _ran(
-    study: Study, dataset: str, rows: Sequence[Mapping[str, Any]], shared: Mapping[str, Any]
-) -> str:
+def _ran(dataset: str, rows: Sequence[Mapping[str, Any]], shared: Mapping[str, Any]) -> str:
     whole = [row for row in rows if not row["diverged"] and row["loss"]]
     parts = [dataset]
     if whole:

@@ -89,19 +89,12 @@ def gradients(name: str, settings: dict) -> np.ndarray:
 
 def _figure() -> "Figure":
     import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     from tfseq.figures import style
 
     with matplotlib.rc_context(style.PARAMETERS):
-        figure = Figure(figsize=(style.WIDTH, style.WIDTH), layout="constrained")
-        FigureCanvasAgg(figure)
-        figure.suptitle(
-            "What a step of the label is computed from: size of the gradient, logarithmic",
-            x=0.01,
-            ha="left",
-        )
+        title = "What a step of the label is computed from: size of the gradient, logarithmic"
+        figure = style.empty_figure(title, style.WIDTH)
         axes = figure.subplots(3, 3, sharex=True, sharey=True)
         norm = matplotlib.colors.LogNorm(1e-3, 1)
         for axis, (title, (name, settings)) in zip(axes.flat, _PANELS.items(), strict=True):

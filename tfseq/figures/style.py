@@ -1,6 +1,7 @@
 """The one look of all figures, and how they are saved."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -19,6 +20,14 @@ MOST_CHANNELS = 8
 PALETTE = seaborn.color_palette("colorblind").as_hex()
 LABEL_COLOUR = "#222222"
 UNDEFINED_COLOUR = "#d0d0d0"
+
+LEVEL_LINES = {
+    "zero": {"color": "#555555", "linestyle": ":"},
+    "mean": {"color": "#555555", "linestyle": "--"},
+}
+"""How the lines of what baselines reach are drawn, by the names of `tfseq.baselines`."""
+
+_LOG_RATIO = 20
 
 PARAMETERS = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
@@ -49,10 +58,23 @@ styled = matplotlib.rc_context(PARAMETERS)
 """Decorates a function that draws."""
 
 
-def new_figure(number: int, title: str, where: str, height: float) -> Figure:
-    """Returns an empty figure of page width with its number and title.
+def empty_figure(title: str, height: float) -> Figure:
+    """Returns an empty figure of page width.
 
     It does not go through pyplot: no display is needed and nothing keeps it in memory.
+
+    Args:
+        title: One line or two.
+        height: Inches.
+    """
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def new_figure(number: int, title: str, where: str, height: float) -> Figure:
+    """Returns an empty figure of page width with its number and title.
 
     Args:
         number: Its number in the report's order.
@@ -60,10 +82,13 @@ def new_figure(number: int, title: str, where: str, height: float) -> Figure:
         where: Data set, split and record; the second line of the title.
         height: Inches.
     """
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(f"Fig. {number}. {title}\n{where}", x=0.01, ha="left")
-    return figure
+    return empty_figure(f"Fig. {number}. {title}\n{where}", height)
+
+
+def is_for_logarithms(values: Sequence[float]) -> bool:
+    """Whether an axis of some values is to be logarithmic: a linear one would hide the low ones."""
+    low, high = np.min(values), np.max(values)
+    return bool(low > 0 and high > _LOG_RATIO * low)
 
 
 def note(axes: Axes, text: str) -> None:

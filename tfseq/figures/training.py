@@ -7,12 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from tfseq.baselines import TITLES
 from tfseq.figures import style
 from tfseq.figures.content import Errors, Names, Prediction
 
-_LEVEL_TITLES = {"zero": "predict zero", "mean": "predict the mean"}
-_LEVEL_STYLES = {"zero": ":", "mean": "--"}
-_LOG_RATIO = 20
 _MOST_GROUPS = 30
 _WINDOW_FRACTION = 0.02
 
@@ -41,14 +39,13 @@ def loss_curves(
     axes.plot(epochs, training, color=style.PALETTE[0], label="training", **marks)
     axes.plot(epochs, validation, color=style.PALETTE[1], label="validation", **marks)
     for name, level in levels.items():
-        text = f"{_LEVEL_TITLES[name]}: {level:.3g}"
-        axes.axhline(level, color="#555555", linestyle=_LEVEL_STYLES[name], label=text)
+        text = f"{TITLES[name]}: {level:.3g}"
+        axes.axhline(level, label=text, **style.LEVEL_LINES[name])
     best = int(np.argmin(validation))
     text = f"best epoch: {best + 1} ({validation[best]:.3g})"
     best_mark = {"marker": "D", "markersize": 5, "markerfacecolor": "none", "linestyle": "none"}
     axes.plot(epochs[best], validation[best], color=style.LABEL_COLOUR, label=text, **best_mark)
-    values = np.concatenate([training, validation, list(levels.values())])
-    if values.min() > 0 and values.max() > _LOG_RATIO * values.min():
+    if style.is_for_logarithms([*training, *validation, *levels.values()]):
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)
@@ -150,7 +147,7 @@ def _draw_by_step(axes: Axes, found: Errors, level: float | None) -> None:
     axes.plot(steps, found.by_step, color=colour, linewidth=0.5, alpha=0.4, label="each step")
     axes.plot(steps, running_mean(found.by_step), color=colour, linewidth=1.2, label="running mean")
     if level is not None:
-        axes.axhline(level, color="#555555", linestyle="--", label="predict the mean")
+        axes.axhline(level, label=TITLES["mean"], **style.LEVEL_LINES["mean"])
     axes.set_ylim(bottom=0)
     axes.margins(x=0)
 
