@@ -33,14 +33,14 @@ STAGES = [
     {"multi_worker", "multi_worker_model"},
     {"checkpoint", "run_config", "run_data", "training_step"},
     {"workers"},
-    {"trainer"},
+    {"trainer", "tuner"},
     {"evaluator", "baselines"},
     {"intervals"},
     {"serving"},
     {"infra_validator"},
     {"export"},
     {"pusher", "saved_model"},
-    {"tuner", "tuning"},
+    {"tuning"},
     {"cli"},
     {"tfx"},
     {"dataset_flags", "config_flags"},
@@ -51,7 +51,6 @@ STAGE = {name: number for number, names in enumerate(STAGES) for name in names}
 # What the stages of one line may import of each other.
 WITHIN = {
     ("evaluator", "baselines"),
-    ("tuner", "tuning"),
     # What TFX calls of these is short, and leads to where TFX is known.
     ("trainer", "tfx"),
     ("tuner", "tfx"),

@@ -6,6 +6,7 @@ import re
 import command
 import pytest
 
+from tfseq import trainer, tuner
 from tfseq.errors import UserError
 from tfseq.tfx import settings
 
@@ -27,6 +28,12 @@ def test_a_missing_tfx_ends_in_one_line_that_says_what_installs_it(pipeline, tmp
     assert "TFX is not installed" in refusal
     assert "`make tfx`" in refusal
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("function", [trainer.run_fn, tuner.tuner_fn])
+def test_what_tfx_calls_says_so_too(function):
+    with pytest.raises(UserError, match="TFX is not installed: `make tfx`"):
+        function(None)
 
 
 UNUSED = (

@@ -118,7 +118,14 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains and exports as a component of TFX, whose Trainer calls this: `tfseq.tfx.training`."""
+    """Trains and exports as a component of TFX, whose Trainer calls this: `tfseq.tfx.training`.
+
+    Raises:
+        UserError: If settings and records do not fit each other, or TFX is not installed.
+    """
+    from tfseq.tfx import installation
+
+    installation.require()
     from tfseq.tfx import training
 
     training.run(fn_args)
