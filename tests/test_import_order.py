@@ -36,6 +36,7 @@ STAGES = [
     {"trainer", "tuner"},
     {"evaluator", "baselines"},
     {"intervals"},
+    {"measure"},
     {"serving"},
     {"infra_validator"},
     {"export"},

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfseq import atomic_file
 from tfseq.errors import UserError
 
 if TYPE_CHECKING:
@@ -115,12 +116,8 @@ def label_records(
     Raises:
         UserError: If a record holds NaN or infinity. What was at `target` stays.
     """
-    temporary = target.with_name(f".{target.name}.incomplete")
-    try:
+    with atomic_file.replacing(target) as temporary:
         _write(label, waveforms, temporary, batch_size, finite, ends)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write(

@@ -18,13 +18,11 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from tfseq import cli, config_flags
-from tfseq.configs import file
 
 if TYPE_CHECKING:
-    import keras
     from tensorflow_datasets.core import DatasetBuilder
 
-    from tfseq import trainer
+    from tfseq import measure, trainer
 
 FLAGS = flags.FLAGS
 
@@ -65,7 +63,7 @@ def main() -> None:
 
 def _train(config: ConfigDict, builder: "DatasetBuilder", workdir: Path) -> None:
     """Trains, measures and exports."""
-    from tfseq import checkpoint, evaluator, intervals, trainer, workers
+    from tfseq import checkpoint, measure, trainer, workers
     from tfseq.example_gen import Split
 
     team = workers.of(config)
@@ -82,16 +80,8 @@ def _train(config: ConfigDict, builder: "DatasetBuilder", workdir: Path) -> None
     if not team.writes:
         print("The chief measures and exports the model.")
         return
-    half_width = intervals.of_run(
-        config, result.model, result.best_epoch, training, validation, workdir
-    )
-    splits = evaluator.evaluate(
-        evaluator.predictor(result.model),
-        training,
-        scored,
-        half_width=evaluator.predictor(half_width) if half_width else None,
-    )
-    _finish(config, workdir, builder.info.full_name, result, half_width, splits)
+    measured = measure.measure(config, result, training, validation, scored, workdir)
+    _finish(config, workdir, builder.info.full_name, result, measured)
 
 
 def _builder(config: ConfigDict, workdir: Path) -> "DatasetBuilder":
@@ -112,8 +102,7 @@ def _finish(
     workdir: Path,
     dataset: str,
     result: "trainer.Result",
-    half_width: "keras.Model | None",
-    splits: dict,
+    measured: "measure.Measured",
 ) -> None:
     """Exports the model, unless this run already has, and says how good it is."""
     from tfseq import evaluator, pusher
@@ -123,18 +112,16 @@ def _finish(
     export = None
     if path.is_file() and not result.trained:
         export = pusher.pushed(base, evaluator.read(path).get("export"), config.interval.to_dict())
-    names = {"model": config.model.name, "dataset": config.dataset.name}
-    evaluation = evaluator.summary(splits, **names, export=None)
     if not export:
         export = pusher.push(
             result.model,
             base,
-            {"evaluation.json": evaluation, "config.json": file.to_json(config)},
-            half_width=half_width,
+            measured.documents,
+            half_width=measured.half_width,
             dataset=dataset,
             keep_versions=FLAGS.keep_versions,
         )
-    evaluation["export"] = str(export)
+    evaluation = measured.evaluation | {"export": str(export)}
     evaluator.write(evaluation, path)
     print(f"\n{evaluator.table(evaluation)}\n")
     print(f"Epoch {result.best_epoch} of {result.epochs} has the lowest validation loss.")

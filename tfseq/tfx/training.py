@@ -9,8 +9,7 @@ from typing import Any
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from tfseq import evaluator, intervals, trainer
-from tfseq.configs import file
+from tfseq import evaluator, measure, trainer
 from tfseq.example_gen import Split
 from tfseq.export import Export
 from tfseq.tfx import records, settings
@@ -36,25 +35,13 @@ def run(fn_args: Any) -> None:
     config = _settings(fn_args, training)
     with _local(fn_args.model_run_dir) as workdir:
         result = trainer.train(config, training, validation, workdir)
-        half_width = intervals.of_run(
-            config, result.model, result.best_epoch, training, validation, workdir
-        )
-        splits = evaluator.evaluate(
-            evaluator.predictor(result.model),
-            training,
-            [validation],
-            half_width=evaluator.predictor(half_width) if half_width else None,
-        )
-        names = {"model": config.model.name, "dataset": config.dataset.name}
-        evaluation = evaluator.summary(splits, **names, export=None)
-        evaluator.write(evaluation, workdir / "evaluation.json")
-    documents = {
-        "evaluation.json": evaluation,
-        "config.json": file.to_json(config),
-    }
+        measured = measure.measure(config, result, training, validation, [validation], workdir)
+        evaluator.write(measured.evaluation, workdir / "evaluation.json")
     dataset = fn_args.custom_config.get("dataset")
     with _local(fn_args.serving_model_dir) as folder:
-        Export.of(result.model, documents, half_width=half_width, dataset=dataset).write(folder)
+        Export.of(
+            result.model, measured.documents, half_width=measured.half_width, dataset=dataset
+        ).write(folder)
 
 
 def _settings(fn_args: Any, training: Split) -> ConfigDict:
