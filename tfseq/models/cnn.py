@@ -93,6 +93,9 @@ def feature_maps(
 
     Returns:
         (batch, steps).
+
+    Raises:
+        UserError: If the network cannot have this image.
     """
     _check_size(image.shape, steps, filters, classifier)
     rates = layers.dropout_rates(dropout, len(filters) - 1)

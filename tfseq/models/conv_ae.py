@@ -1,6 +1,8 @@
 """The report's model 3: a convolutional autoencoder with the CNN of model 2 behind it."""
 
-from collections.abc import Sequence
+import functools
+import math
+from collections.abc import Callable, Sequence
 
 import keras
 
@@ -46,31 +48,12 @@ def network(
     if latent_units < 1:
         raise UserError(f"latent_units: expected 1 or more, got {latent_units}")
     channels, steps = waveform.shape[1:]
-
-    def activate(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-        return layers.activation(
-            x, autoencoder_activation, name=name, negative_slope=negative_slope
-        )
-
+    activate = functools.partial(
+        layers.activation, kind=autoencoder_activation, negative_slope=negative_slope
+    )
     x = keras.layers.Reshape((channels, steps, 1), name="image")(waveform)
-    for index, (count, strides) in enumerate(((4, 1), (6, 2), (6, 2))):
-        name = f"encoder_{2 * index}"
-        x = layers.conv2d(x, count, name=name, initializer=initializer, strides=strides)
-        x = activate(x, f"encoder_{2 * index + 1}")
-    x = layers.conv2d(x, 8, name="encoder_6", initializer=initializer)
-    height, width, depth = x.shape[1:]
-    x = layers.flatten(x, name="encoder_7")
-    x = layers.dense(x, latent_units, name="encoder_8", initializer=initializer)
-
-    x = layers.dense(x, height * width * depth, name="decoder_0", initializer=initializer)
-    x = layers.unflatten(x, height, width, depth, name="decoder_1")
-    for index, (count, strides, padding) in enumerate(((6, 1, 1), (6, 2, 1), (4, 2, 0))):
-        name = f"decoder_{2 * index + 2}"
-        x = layers.conv2d_transpose(
-            x, count, name=name, initializer=initializer, strides=strides, padding=padding
-        )
-        x = activate(x, f"decoder_{2 * index + 3}")
-    x = layers.conv2d_transpose(x, 1, name="decoder_8", initializer=initializer)
+    x, shape = _encode(x, latent_units, activate, initializer)
+    x = _decode(x, shape, activate, initializer)
     trim = ((0, x.shape[1] - channels), (0, x.shape[2] - steps))
     x = keras.layers.Cropping2D(trim, name="decoder_9")(x)
     return cnn.feature_maps(
@@ -87,3 +70,39 @@ def network(
         initializer=initializer,
         layout=layout,
     )
+
+
+def _encode(
+    image: keras.KerasTensor,
+    latent_units: int,
+    activate: Callable[..., keras.KerasTensor],
+    initializer: str,
+) -> tuple[keras.KerasTensor, tuple[int, int, int]]:
+    """Returns the latent vector, and (height, width, channels) of the maps that it is made of."""
+    x = image
+    for index, (count, strides) in enumerate(((4, 1), (6, 2), (6, 2))):
+        name = f"encoder_{2 * index}"
+        x = layers.conv2d(x, count, name=name, initializer=initializer, strides=strides)
+        x = activate(x, name=f"encoder_{2 * index + 1}")
+    x = layers.conv2d(x, 8, name="encoder_6", initializer=initializer)
+    shape = x.shape[1:]
+    x = layers.flatten(x, name="encoder_7")
+    return layers.dense(x, latent_units, name="encoder_8", initializer=initializer), shape
+
+
+def _decode(
+    latent: keras.KerasTensor,
+    shape: tuple[int, int, int],
+    activate: Callable[..., keras.KerasTensor],
+    initializer: str,
+) -> keras.KerasTensor:
+    """Returns the image, which may have a few rows and steps too many; see `_encode`."""
+    x = layers.dense(latent, math.prod(shape), name="decoder_0", initializer=initializer)
+    x = layers.unflatten(x, *shape, name="decoder_1")
+    for index, (count, strides, padding) in enumerate(((6, 1, 1), (6, 2, 1), (4, 2, 0))):
+        name = f"decoder_{2 * index + 2}"
+        x = layers.conv2d_transpose(
+            x, count, name=name, initializer=initializer, strides=strides, padding=padding
+        )
+        x = activate(x, name=f"decoder_{2 * index + 3}")
+    return layers.conv2d_transpose(x, 1, name="decoder_8", initializer=initializer)
