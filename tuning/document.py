@@ -27,6 +27,7 @@ INTRODUCTION = (
 )
 
 # The claims about the data are answered by the figures of the data, not by training.
+DATA_PAGE = "docs/data.md"
 DATA_CLAIMS = {
     "data/redundant-records": "records 1 and 2 are strongly correlated in every sample (fig. 3)",
     "data/record-ranges": "records 1 and 2 lie in 0..0.25; records 3 and 4 look Gaussian between 0 "

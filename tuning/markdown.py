@@ -1,4 +1,4 @@
-"""docs/claims.md: the report on the claims as Markdown, with its figures in files."""
+"""claims.md: the report on the claims as Markdown, with its figures in files."""
 
 import os
 from collections.abc import Sequence
@@ -27,14 +27,15 @@ def write(report: Document, path: Path, figures: Path) -> None:
     for finding in report.findings:
         style.save(finding.figure, figures / f"{finding.slug}.png", _DOTS_PER_INCH)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_text(report, os.path.relpath(figures, path.parent)), encoding="utf-8")
+    places = (os.path.relpath(place, path.parent) for place in (figures, document.DATA_PAGE))
+    path.write_text(_text(report, *places), encoding="utf-8")
 
 
-def _text(report: Document, figures: str) -> str:
+def _text(report: Document, figures: str, data_page: str) -> str:
     parts = [f"# {document.TITLE}", *document.INTRODUCTION]
     parts.append("\n".join(f"    {command}" for command in report.commands()))
     parts += report.counts()
-    parts.append(_table(("claim", *report.datasets), _summary(report)))
+    parts.append(_table(("claim", *report.datasets), _summary(report, data_page)))
     for study in studies.ALL:
         found = report.of(study)
         reading = f" ({study.reading})" if study.reading else ""
@@ -44,8 +45,8 @@ def _text(report: Document, figures: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _summary(report: Document) -> list[Sequence[str]]:
-    seen = "[seen in the data](data.md)"
+def _summary(report: Document, data_page: str) -> list[Sequence[str]]:
+    seen = f"[seen in the data]({data_page})"
     rows = [
         (f"`{name}`: {claim}", *[seen] * len(report.datasets))
         for name, claim in document.DATA_CLAIMS.items()

@@ -1,7 +1,8 @@
-"""docs/claims.html: the report on the claims as one file that any browser shows."""
+"""claims.html: the report on the claims as one file that any browser shows."""
 
 import base64
 import io
+import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -67,10 +68,12 @@ def write(report: Document, path: Path) -> None:
         OSError: If it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_page(report), encoding="utf-8")
+    path.write_text(
+        _page(report, os.path.relpath(document.DATA_PAGE, path.parent)), encoding="utf-8"
+    )
 
 
-def _page(report: Document) -> str:
+def _page(report: Document, data_page: str) -> str:
     parts = [
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -79,7 +82,7 @@ def _page(report: Document) -> str:
         *[f"<p>{escape(text)}</p>" for text in document.INTRODUCTION],
         f"<pre>{escape(chr(10).join(report.commands()))}</pre>",
         *[f"<p>{escape(text)}</p>" for text in report.counts()],
-        _summary(report),
+        _summary(report, data_page),
     ]
     for study in studies.ALL:
         found = report.of(study)
@@ -93,11 +96,12 @@ def _page(report: Document) -> str:
     return "\n".join([*parts, "</html>\n"])
 
 
-def _summary(report: Document) -> str:
+def _summary(report: Document, data_page: str) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in ("claim", *report.datasets))
     rows = []
     for name, claim in document.DATA_CLAIMS.items():
-        cells = '<td><a href="data.md">seen in the data</a></td>' * len(report.datasets)
+        seen = f'<td><a href="{escape(data_page)}">seen in the data</a></td>'
+        cells = seen * len(report.datasets)
         rows.append(f"<tr><td>{escape(f'{name}: {claim}')}</td>{cells}</tr>")
     for study, words in report.summary():
         link = f'<a href="#{_anchor(study.name)}">{escape(study.name)}</a>'

@@ -3,18 +3,21 @@
 import html
 import html.parser
 import re
+import shutil
 
 import command
 import pytest
 
 from tfseq.tuning import document, studies
 
+DOCS = ("--markdown=docs/claims.md", "--html=docs/claims.html")
+
 
 @pytest.fixture(scope="module")
 def written(searched, tmp_path_factory):
     """The folder of the two pages, and what the command said."""
     folder = tmp_path_factory.mktemp("written")
-    done = command.run("tuning.report", f"--workdir={searched.workdir}", cwd=folder).check()
+    done = command.run("tuning.report", f"--workdir={searched.workdir}", *DOCS, cwd=folder).check()
     return folder / "docs", done
 
 
@@ -115,5 +118,23 @@ def test_the_command_counts_the_verdicts(written):
 def test_the_same_results_give_the_same_files(written, searched):
     folder, _ = written
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    command.run("tuning.report", f"--workdir={searched.workdir}", cwd=folder.parent).check()
+    command.run("tuning.report", f"--workdir={searched.workdir}", *DOCS, cwd=folder.parent).check()
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_without_flags_the_report_is_beside_the_results_and_the_documentation_stays(
+    searched, tmp_path
+):
+    workdir = tmp_path / "runs" / "studies"
+    shutil.copytree(searched.workdir, workdir)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "claims.md").write_text("of all studies", encoding="utf-8")
+    done = command.run("tuning.report", cwd=tmp_path).check()
+    assert done.stdout.splitlines()[-2:] == ["runs/studies/claims.md", "runs/studies/claims.html"]
+    assert [path.name for path in (tmp_path / "docs").iterdir()] == ["claims.md"]
+    assert (tmp_path / "docs" / "claims.md").read_text(encoding="utf-8") == "of all studies"
+    text = (workdir / "claims.md").read_text(encoding="utf-8")
+    assert "](../../docs/data.md)" in text
+    (figure,) = re.findall(r"!\[cnn/regularization on [^]]*\]\(([^)]+)\)", text)
+    assert (workdir / figure).is_file()
+    assert 'href="../../docs/data.md"' in (workdir / "claims.html").read_text(encoding="utf-8")
