@@ -126,7 +126,7 @@ def test_every_setting_is_varied_here(name):
         ("cnn", {"initializer": "zeros"}, r"initializer: .*'zeros'; there are torch, he_normal"),
         ("cnn", {"activation": "leaky_relu", "negative_slope": -1.0}, r"negative_slope: .*-1.0"),
         ("conv_ae", {"latent_units": 0}, r"latent_units: .*0"),
-        ("conv_ae", {"autoencoder_activation": "x"}, r"activation: .*'x'"),
+        ("conv_ae", {"autoencoder_activation": "x"}, r"autoencoder_activation: .*'x'"),
         ("resnet", {"filters": 0}, r"filters: .*0"),
         ("resnet", {"initializer": "ones"}, r"initializer: .*'ones'"),
         ("resnet", {"layout": "steps"}, r"layout: .*'steps'; there are report, time"),

@@ -49,7 +49,10 @@ def network(
         raise UserError(f"latent_units: expected 1 or more, got {latent_units}")
     channels, steps = waveform.shape[1:]
     activate = functools.partial(
-        layers.activation, kind=autoencoder_activation, negative_slope=negative_slope
+        layers.activation,
+        kind=autoencoder_activation,
+        negative_slope=negative_slope,
+        setting="autoencoder_activation",
     )
     x = keras.layers.Reshape((channels, steps, 1), name="image")(waveform)
     x, shape = _encode(x, latent_units, activate, initializer)

@@ -74,9 +74,24 @@ def batch_normalization(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor
 
 
 def activation(
-    x: keras.KerasTensor, kind: str, *, name: str, negative_slope: float = 0.01
+    x: keras.KerasTensor,
+    kind: str,
+    *,
+    name: str,
+    negative_slope: float = 0.01,
+    setting: str = "activation",
 ) -> keras.KerasTensor:
-    """An activation by name, one of `ACTIVATIONS`.
+    """An activation by name.
+
+    Args:
+        x: Any array.
+        kind: One of `ACTIVATIONS`.
+        name: Name of the layer.
+        negative_slope: Slope of "leaky_relu" below zero.
+        setting: The hyperparameter that `kind` is the value of.
+
+    Returns:
+        An array of the shape of `x`.
 
     Raises:
         UserError: If there is no such activation or slope.
@@ -86,7 +101,7 @@ def activation(
     if kind == "leaky_relu":
         return layers.LeakyReLU(negative_slope=negative_slope, name=name)(x)
     if kind not in ACTIVATIONS:
-        raise UserError(f"activation: there is no {kind!r}; there are {', '.join(ACTIVATIONS)}")
+        raise UserError(f"{setting}: there is no {kind!r}; there are {', '.join(ACTIVATIONS)}")
     return layers.Activation(kind, name=name)(x)
 
 
