@@ -71,7 +71,9 @@ def predictor(model: keras.Model) -> Predictor:
     network = lowering.inference(model)
     batch = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
     infer = tf.function(lambda waveform: network(waveform, training=False), input_signature=[batch])
-    return lambda waveform: infer(waveform).numpy()
+    # TensorFlow warns where several predictors of a process are traced one by one.
+    traced = infer.get_concrete_function()
+    return lambda waveform: traced(tf.convert_to_tensor(waveform, tf.float32)).numpy()
 
 
 def evaluate(
