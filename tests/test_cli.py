@@ -1,9 +1,15 @@
 """The command lines explain themselves at once and keep TensorFlow's chatter to themselves."""
 
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import command
 import pytest
+
+import tfseq
 
 COMMANDS = ("train", "evaluate", "predict", "client", "formats", "infra_validator", "pipeline")
 WITHOUT_DATA_SET = ("predict", "client", "formats", "infra_validator")
@@ -22,6 +28,21 @@ def test_help_shows_examples_and_flags_without_importing_tensorflow(module, tmp_
     assert "tensorflow" not in done.stderr.replace("tensorflow_metadata", "")
     # About 0.2 s; a machine under load is given time, but not that of TensorFlow's import.
     assert seconds < 3
+
+
+def test_a_reader_that_has_read_enough_ends_the_command_quietly(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "tfseq.train", "--help"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(tfseq.__file__).parents[1])},
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_help_of_training_shows_the_settings_of_the_model_that_is_named(tmp_path):

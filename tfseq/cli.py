@@ -8,6 +8,7 @@ import errno
 import logging
 import os
 import re
+import select
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -65,16 +66,19 @@ def run(main: Callable[[], None], define_flags: Callable[[], None], description:
         define_flags()
         if {"--help", "-help", "-h"} & set(sys.argv[1:]):
             print(_help(description))
-            return
-        rest = FLAGS(sys.argv)[1:]
-        if rest:
-            raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
-        main()
+        else:
+            rest = FLAGS(sys.argv)[1:]
+            if rest:
+                raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
+            main()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     except (UserError, flags.Error) as error:
         _fail(str(error))
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            raise SystemExit(1) from None
         if error.errno not in _USERS_ERRORS:
             raise
         _fail(f"{error.filename or 'writing'}: {error.strerror}")
@@ -83,6 +87,16 @@ def run(main: Callable[[], None], define_flags: Callable[[], None], description:
         if message is None:
             raise
         _fail(message)
+
+
+def _nobody_reads() -> bool:
+    """Whether nobody reads what is printed any more, as after `| head`; no more is printed then."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)
+    if not any(event & select.POLLERR for _, event in output.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def _told_by_tensorflow(error: Exception) -> str | None:

@@ -55,7 +55,9 @@ class SavedModel:
         self.config: dict[str, Any] = json_file.read(config) if config.is_file() else {}
 
     def predict(self, waveform: np.ndarray) -> np.ndarray:
-        """Returns labels (batch, steps) float32 for waveforms (batch, channels, steps) float32.
+        """Returns labels (batch, steps) float32 for waveforms (batch, channels, steps).
+
+        They are computed in float32, whatever type the waveforms are of.
 
         Raises:
             UserError: If the model refuses them, such as for NaN.
@@ -128,7 +130,7 @@ class SavedModel:
 
     def _outputs(self, waveform: np.ndarray) -> dict[str, tf.Tensor]:
         try:
-            return self._serve(waveform=tf.constant(waveform))
+            return self._serve(waveform=tf.constant(waveform, tf.float32))
         except tf.errors.InvalidArgumentError as error:
             refusal = re.search(r"assertion failed: \[(.*)\]", error.message)
             raise UserError(refusal[1] if refusal else error.message) from error

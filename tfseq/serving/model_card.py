@@ -128,9 +128,9 @@ In Python, from this folder:
 
 Through TF Serving, REST, with one list of {channels} x {steps} numbers a record:
 
-    tensorflow_model_server --rest_api_port=8501 --model_config_file=<folder>/models.config
+    tensorflow_model_server --rest_api_port=8501 --model_name={name} --model_base_path=<folder>
     curl http://localhost:8501/v1/models/{name}:predict -d '{{"instances": [<record>, ...]}}'
 
-`<folder>` is the one that this version lies in. Signatures: `serving_default`; `serving_examples`,
-serialized tf.train.Example with the float32 bytes as feature `waveform`; `validate`, which also
-answers records that are not finite and marks them in `valid`."""
+`<folder>` is the one that this version lies in, as an absolute path. Signatures:
+`serving_default`; `serving_examples`, serialized tf.train.Example with the float32 bytes as feature
+`waveform`; `validate`, which also answers records that are not finite and marks them in `valid`."""
