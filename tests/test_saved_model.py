@@ -1,5 +1,7 @@
 """An export that is compiled answers as it does uncompiled, and refuses the same."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -18,6 +20,18 @@ def export(folder, name, half_width=None, within=None, **settings):
     model = models.build(name, waveform_shape=WAVEFORMS.shape[1:], **settings)
     signatures.save(model, folder, half_width=half_width, within=within)
     return SavedModel(folder)
+
+
+REFERENCE = Path(__file__).parents[1] / "saved_models"
+
+
+@pytest.mark.parametrize("name", ["cnn", "conv_ae", "resnet", "seqnet"])
+def test_a_reference_model_is_compiled_and_labels_as_uncompiled(name):
+    model = SavedModel(REFERENCE / name / "1")
+    waveform = np.random.default_rng(1).normal(size=(1, 4, 4000)).astype(np.float32)
+    np.testing.assert_allclose(
+        model.compiled()(waveform), model.predict(waveform), rtol=1e-5, atol=1e-5
+    )
 
 
 # Own kernels do not know tanh, and leave it to XLA.

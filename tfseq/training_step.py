@@ -81,12 +81,14 @@ def _compile(
     config: ConfigDict,
     *,
     jit_compile: bool = False,
+    run_eagerly: bool = False,
 ) -> None:
     model.compile(
         optimizer=optimizer,
         loss=config.loss,
         metrics=_metrics(config),
         jit_compile=jit_compile,
+        run_eagerly=run_eagerly,
     )
 
 
@@ -134,7 +136,7 @@ def to_fit(
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
     compiled = what_to_compile(model, config, num_records, on_gpu=on_gpu)
     if compiled == "lowered":
-        return _lowered(model, config, num_records, on_gpu=on_gpu)
+        return _lowered(model, config, on_gpu=on_gpu)
     if compiled == "model":
         _compile(model, model.optimizer, config, jit_compile=True)
     elif not on_gpu:
@@ -142,16 +144,12 @@ def to_fit(
     return model
 
 
-def _lowered(
-    model: keras.Model, config: ConfigDict, num_records: int, *, on_gpu: bool
-) -> keras.Model:
+def _lowered(model: keras.Model, config: ConfigDict, *, on_gpu: bool) -> keras.Model:
     """Returns what trains a model in other layouts, on a processor by own kernels if it can."""
     own = config.lowering != "portable" and not on_gpu and has_few_channels(model)
     if own and native.available():
-        last = num_records % config.batch_size
-        sizes = [config.batch_size] if num_records >= config.batch_size else []
-        lowered = NativelyTrained(model, sizes + [last] * (last > 0))
-        _compile(lowered, model.optimizer, config)
+        lowered = NativelyTrained(model)
+        _compile(lowered, model.optimizer, config, run_eagerly=True)
     else:
         lowered = lowering.Lowered(model)
         _compile(lowered, model.optimizer, config, jit_compile=True)

@@ -84,7 +84,7 @@ def test_five_training_steps_have_the_losses_of_pytorch(name, compiled, golden, 
 def test_five_steps_by_own_kernels_have_the_losses_of_pytorch(name, golden, golden_model):
     assert native.available()
     with tf.device("CPU:0"):
-        model = NativelyTrained(golden_model(name), [])
+        model = NativelyTrained(golden_model(name))
         check_five_training_steps(name, model, golden(name), compiled=False)
 
 
@@ -112,7 +112,7 @@ SETTINGS = {"cnn": {"dropout": 0}, "conv_ae": {"dropout": 0}, "resnet": {}}
 
 def gradients_by_own_kernels(model, x, y):
     assert native.available()
-    native_model = NativelyTrained(model, [])
+    native_model = NativelyTrained(model)
 
     @tf.function(jit_compile=True)
     def run():

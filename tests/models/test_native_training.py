@@ -63,14 +63,14 @@ def test_any_model_of_convolutions_trains_the_same(model_and_input, request):
 def test_what_they_do_not_know_is_trained_without_them():
     model = MODELS["more padding than image"]()
     x = tf.ones((2, *model.input.shape[1:]))
-    found = tf.function(NativelyTrained(model, []), jit_compile=True)(x, training=True)
+    found = tf.function(NativelyTrained(model), jit_compile=True)(x, training=True)
     np.testing.assert_allclose(found, model(x), rtol=1e-5, atol=1e-5)
 
 
 def test_a_gradient_of_the_input_is_left_out_where_nobody_asks():
     model = MODELS["no padding"]()
     x = tf.ones((2, *model.input.shape[1:]))
-    native_model = NativelyTrained(model, [])
+    native_model = NativelyTrained(model)
 
     def compute(x):
         return native_model(x, training=True)

@@ -1,7 +1,6 @@
 """Trains a model on a processor with kernels of tfseq's own."""
 
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,7 +10,7 @@ from keras import layers
 from tfseq.models import line_rules
 from tfseq.models.image import Tensor
 from tfseq.models.lowering import Lowered
-from tfseq.native import recorded, trained
+from tfseq.native import inference, recorded, trained
 
 
 def has_few_channels(model: keras.Model) -> bool:
@@ -33,29 +32,26 @@ def _begins_with_weights(model: keras.Model) -> bool:
 
 
 class NativelyTrained(Lowered):
-    """A lowered model whose batches are trained by own kernels (`tfseq.native.trained`).
+    """A lowered model that is trained and measured by own kernels.
 
-    XLA has to know the size of a batch to call a kernel. A data set does not say it, since its last
-    batch may be smaller: batches of known sizes get a program each, and others, as where damaged
-    records are left out, go through Keras's own layers. It compiles its steps itself: `compile`
-    without `jit_compile`, and train it by `fit` or `train_on_batch` alone.
+    XLA has to know the size of a batch to call a kernel (`tfseq.native.trained`), and a data set
+    does not say it, since its last batch may be smaller. So each batch is taken by Python, and
+    steps are compiled for the sizes that come: `compile` with `run_eagerly`. Evaluation needs no
+    compiling (`tfseq.native.inference`). Train it by `fit` or `train_on_batch` alone.
 
     Args:
         model: As for `Lowered`.
-        batch_sizes: Of the batches of an epoch.
     """
 
-    def __init__(self, model: keras.Model, batch_sizes: Sequence[int]) -> None:
+    def __init__(self, model: keras.Model) -> None:
         super().__init__(model)
-        self._batch_sizes = tuple(batch_sizes)
-        self._compiled_step = tf.function(super().train_step, jit_compile=True)
+        self._compiled_step = tf.function(super().train_step, jit_compile=True, autograph=False)
+        self._inference = self._read_weights
 
     def call(self, waveform: Tensor, training: bool = False) -> Tensor:
         """Computes the model's output."""
         if not training:
-            return super().call(waveform)
-        if waveform.shape[0] is None:
-            return self.plain(waveform, training=True)
+            return self._label(waveform)
         try:
             layout = trained.layout(first_wanted=_begins_with_weights(self.plain))
             return self.compute(layout, waveform, training=True)
@@ -64,19 +60,22 @@ class NativelyTrained(Lowered):
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """Trains on a batch, and returns the metrics."""
-        waveform = data[0]
-        if waveform.shape[0] is not None:
-            return self._compiled_step(data)
+        return self._compiled_step(data)
 
-        def of_size(size: int) -> dict[str, Tensor]:
-            # Not `ensure_shape`: TensorFlow (2.21) takes it as said of batches of other sizes too.
-            def sized(x: Tensor) -> Tensor:
-                return tf.slice(x, [0] * len(x.shape), (size, *x.shape[1:]))
+    def evaluate(self, *arguments: Any, **settings: Any) -> Any:
+        """Measures the model, see Keras; its weights are read once."""
+        # At the first batch: callbacks may put averages in their place before.
+        self._inference = functools.cache(self._read_weights)
+        try:
+            return super().evaluate(*arguments, **settings)
+        finally:
+            self._inference = self._read_weights
 
-            return self._compiled_step(tf.nest.map_structure(sized, data))
+    def _read_weights(self) -> inference.NativeInference | None:
+        return inference.inference(self.plain)
 
-        sizes = tf.equal(tf.shape(waveform)[0], self._batch_sizes)
-        branches = [functools.partial(of_size, size) for size in self._batch_sizes]
-        branches.append(lambda: super(NativelyTrained, self).train_step(data))
-        known = tf.concat([sizes, [True]], axis=0)
-        return tf.switch_case(tf.argmax(tf.cast(known, tf.int32), output_type=tf.int32), branches)
+    def _label(self, waveform: Tensor) -> Tensor:
+        infer = self._inference() if tf.executing_eagerly() else None
+        labels = infer(waveform.numpy()) if infer else None
+        # Layers that the kernels do not know, and what is not finite, are left to TensorFlow.
+        return super().call(waveform) if labels is None else tf.constant(labels)
