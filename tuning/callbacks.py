@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfseq import averaging
+from tfseq import atomic_file, averaging
 
 
 class StopAtNonFinite(keras.callbacks.Callback):
@@ -37,7 +37,8 @@ class KeepBest(keras.callbacks.Callback):
         if logs["val_loss"] < self._best:
             self._best = logs["val_loss"]
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._path.with_name(f".{self._path.name}")
-            with averaging.averages(self._saved.optimizer):
+            with (
+                averaging.averages(self._saved.optimizer),
+                atomic_file.replacing(self._path) as temporary,
+            ):
                 self._saved.save(temporary)
-            temporary.replace(self._path)

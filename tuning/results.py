@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tfseq import atomic_file
 from tfseq.errors import UserError
 
 _RESULTS = "results.jsonl"
@@ -67,10 +68,8 @@ def claim(folder: Path, settings: Mapping[str, Any]) -> None:
                     "another --workdir, or remove this one"
                 )
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    temporary.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    # Several workers may begin at the same time.
+    atomic_file.write(path, json.dumps(now, indent=2) + "\n", shared=True)
 
 
 def _said(flag: str, settings: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import keras_tuner
 from ml_collections import ConfigDict
 
+from tfseq import atomic_file
 from tfseq.configs import file
 from tfseq.configs.flat import flat
 from tfseq.errors import UserError
@@ -134,9 +134,7 @@ def _write_best(config: ConfigDict, workdir: Path) -> Path:
     path = workdir / "best_config.json"
     settings = file.to_json(space.apply(best["values"], config))
     # Several workers may end at the same time.
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    atomic_file.write(path, json.dumps(settings, indent=2) + "\n", shared=True)
     print(f"\nThe first settings: {BEST} {measure(whole[0], BEST):.4g}")
     print(f"The best settings:  {BEST} {measure(best, BEST):.4g}")
     for name, value in best["values"].items():

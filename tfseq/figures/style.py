@@ -1,6 +1,5 @@
 """The one look of all figures, and how they are saved."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from tfseq import atomic_file
 
 WIDTH = 6.5
 """Inches: a text page's width, so that the font sizes below are those on the page."""
@@ -135,10 +136,8 @@ def save(figure: Figure, path: Path, dots_per_inch: int) -> None:
     form = path.suffix[1:]
     # Dates would make another file of the same picture.
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        with matplotlib.rc_context(PARAMETERS):
-            figure.savefig(temporary, format=form, dpi=dots_per_inch, metadata=metadata)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        atomic_file.replacing(path, shared=True) as temporary,
+        matplotlib.rc_context(PARAMETERS),
+    ):
+        figure.savefig(temporary, format=form, dpi=dots_per_inch, metadata=metadata)
