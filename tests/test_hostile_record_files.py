@@ -49,7 +49,7 @@ def test_a_file_that_is_cut_while_it_is_read_is_refused(order, tmp_path):
 
 def test_labels_that_the_disk_has_no_room_for_are_told_and_not_left(tmp_path):
     np.save(tmp_path / "x.npy", np.ones((3, 4, 8)))
-    (tmp_path / ".y.npy.incomplete").symlink_to("/dev/full")
+    (tmp_path / ".y.npy").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         record_files.label_records(
             lambda batch: batch[:, 0],

@@ -50,7 +50,7 @@ AT_ONCE = {
     "a warmup above 1": (["--config.optimizer.warmup=2"], ["--config.optimizer.warmup", "0 to 1"]),
     "a negative norm": (["--config.optimizer.clip_norm=-1"], ["clip_norm", "0 or more, got -1"]),
     "a seed that is too large": (["--seed=4294967296"], ["--config.seed", "4294967296"]),
-    "words for filters": (["--config.model.filters=a,b"], ["--config.model.filters", "'a,b'"]),
+    "words for filters": (["--config.model.filters=a,b"], ["--config.model.filters", "'a', 'b'"]),
     "a word for a dropout rate": (["--config.model.dropout=x"], ["--config.model.dropout", "'x'"]),
     "a positional argument": (["extra"], ["'extra'", "--name=value"]),
     "no number": (["--epochs=x"], ["--epochs=x", "'x'"]),
