@@ -93,10 +93,9 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
             run_config.write(config, workdir)
             run_data.write(data, workdir)
         print(_summary(model, training, validation, team.strategy))
-        done = position.epoch >= config.epochs or _out_of_patience(config, position)
         if restored:
-            step = f" and {position.step} steps" if position.step else ""
-            print(f"Continuing from {restored.path}: {position.epoch} epochs{step} are done.")
+            print(_continuation(restored))
+        done = position.epoch >= config.epochs or _out_of_patience(config, position)
         if not done:
             saver = checkpoint.Checkpoint(
                 folder,
@@ -223,6 +222,12 @@ def _summary(
         f"{validation.num_records} validation records; {type(strategy).__name__} on {len(device)} "
         f"{'GPU' if 'GPU' in device[0] else 'CPU'}{'s' if len(device) > 1 else ''}"
     )
+
+
+def _continuation(restored: checkpoint_files.Restored) -> str:
+    position = restored.position
+    step = f" and {position.step} steps" if position.step else ""
+    return f"Continuing from {restored.path}: {position.epoch} epochs{step} are done."
 
 
 @contextlib.contextmanager
