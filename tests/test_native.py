@@ -79,7 +79,7 @@ def test_where_nothing_can_be_built_it_says_why(what, tmp_path, monkeypatch, cap
 
 
 def trained(lowering, batch_sizes, records):
-    """Returns what trains, and the losses of two epochs of batches of these sizes."""
+    """Returns what trains, and the losses of two epochs of batches of these sizes, by name."""
     keras.utils.set_random_seed(3)
     config = configs.get("cnn")
     config.update({"lowering": lowering, "batch_size": batch_sizes[0]})
@@ -100,7 +100,8 @@ def trained(lowering, batch_sizes, records):
         shapes = (tf.TensorSpec((None, 4, 400)), tf.TensorSpec((None, 400)))
         data = tf.data.Dataset.from_generator(batches, output_signature=shapes)
         data = data.apply(tf.data.experimental.assert_cardinality(len(batch_sizes)))
-        return fitted, fitted.fit(data, epochs=2, verbose=0).history["loss"]
+        history = fitted.fit(data, validation_data=data, epochs=2, verbose=0).history
+        return fitted, [history[name] for name in ("loss", "val_loss")]
 
 
 # Full batches and the last one; and one that is smaller than it should be.
@@ -112,3 +113,23 @@ def test_batches_of_any_size_are_trained_as_without_them(batch_sizes):
     portable, wanted = trained("portable", batch_sizes, records=21)
     assert type(portable) is Lowered
     np.testing.assert_allclose(losses, wanted, rtol=1e-5)
+
+
+@pytest.mark.skipif(bool(tf.config.list_logical_devices("GPU")), reason="for a processor alone")
+def test_weights_that_are_put_in_their_place_are_those_that_are_measured():
+    model, _ = trained("always", (8, 5), records=13)
+    random = np.random.default_rng(1)
+    x, y = random.normal(size=(9, 4, 400)).astype(np.float32), np.ones((9, 400), np.float32)
+
+    def put(logs):
+        model.plain.set_weights([np.full(weight.shape, 0.5) for weight in model.plain.weights])
+
+    def measured(**settings):
+        return model.evaluate(x, y, batch_size=4, verbose=0, **settings)[0]
+
+    before = measured()
+    after = measured(callbacks=[keras.callbacks.LambdaCallback(on_test_begin=put)])
+    expected = np.square(model.plain(x, training=False).numpy() - y).mean()
+    assert abs(after - before) > 0.01
+    assert after == pytest.approx(expected, rel=1e-5)
+    assert model.test_on_batch(x, y)[0] == pytest.approx(expected, rel=1e-5)
