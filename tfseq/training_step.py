@@ -81,14 +81,12 @@ def _compile(
     config: ConfigDict,
     *,
     jit_compile: bool = False,
-    run_eagerly: bool = False,
 ) -> None:
     model.compile(
         optimizer=optimizer,
         loss=config.loss,
         metrics=_metrics(config),
         jit_compile=jit_compile,
-        run_eagerly=run_eagerly,
     )
 
 
@@ -148,11 +146,10 @@ def _lowered(model: keras.Model, config: ConfigDict, *, on_gpu: bool) -> keras.M
     """Returns what trains a model in other layouts, on a processor by own kernels if it can."""
     own = config.lowering != "portable" and not on_gpu and has_few_channels(model)
     if own and native.available():
-        lowered = NativelyTrained(model)
-        _compile(lowered, model.optimizer, config, run_eagerly=True)
+        lowered = NativelyTrained(model, config.batch_size)
     else:
         lowered = lowering.Lowered(model)
-        _compile(lowered, model.optimizer, config, jit_compile=True)
+    _compile(lowered, model.optimizer, config, jit_compile=True)
     return lowered
 
 

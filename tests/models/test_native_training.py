@@ -8,7 +8,7 @@ from keras import layers
 
 from tfseq import native
 from tfseq.models.lowering import Lowered
-from tfseq.native import trained
+from tfseq.native import library, trained
 from tfseq.native.recorded import NotKnownError
 from tfseq.native.training import NativelyTrained
 
@@ -63,14 +63,14 @@ def test_any_model_of_convolutions_trains_the_same(model_and_input, request):
 def test_what_they_do_not_know_is_trained_without_them():
     model = MODELS["more padding than image"]()
     x = tf.ones((2, *model.input.shape[1:]))
-    found = tf.function(NativelyTrained(model), jit_compile=True)(x, training=True)
+    found = tf.function(NativelyTrained(model, len(x)), jit_compile=True)(x, training=True)
     np.testing.assert_allclose(found, model(x), rtol=1e-5, atol=1e-5)
 
 
 def test_a_gradient_of_the_input_is_left_out_where_nobody_asks():
     model = MODELS["no padding"]()
     x = tf.ones((2, *model.input.shape[1:]))
-    native_model = NativelyTrained(model)
+    native_model = NativelyTrained(model, len(x))
 
     def compute(x):
         return native_model(x, training=True)
@@ -118,6 +118,28 @@ def test_scales_below_zero_pool_what_becomes_largest():
     check(
         scaled_below_zero(), np.random.default_rng(5).normal(size=(3, 4, 40, 2)).astype(np.float32)
     )
+
+
+def test_numbers_are_drawn_evenly_from_their_seed_alone():
+    assert native.available()
+
+    @tf.function(jit_compile=True)
+    def drawn(seed, count):
+        return library.call("uniform", [tf.bitcast(seed, tf.float32)], [count], [count])
+
+    def numbers(*seed, count=9999):
+        with tf.device("CPU:0"):
+            return drawn(tf.constant(seed, tf.uint32), count).numpy()
+
+    found = numbers(1, 2)
+    assert found.min() >= 0.0
+    assert found.max() < 1.0
+    assert len(np.unique(found)) > 9990
+    shares, _ = np.histogram(found, bins=10, range=(0, 1))
+    np.testing.assert_allclose(shares, 1000, atol=120)  # four standard deviations
+    np.testing.assert_array_equal(numbers(1, 2, count=7), found[:7])
+    for other in ((1, 3), (2, 2)):
+        assert abs(np.corrcoef(found, numbers(*other))[0, 1]) < 0.04
 
 
 def test_dropout_drops_each_channel_of_a_record_by_itself():

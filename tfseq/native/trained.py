@@ -97,7 +97,8 @@ class Trained(recorded.Recorded):
         if not training or not layer.rate:
             return self
         masks, shape = self.program.masks, (self.program.x.shape[0], self.shape[2])
-        chances = keras.random.uniform(shape, seed=layer.seed_generator)
+        seed = tf.bitcast(tf.cast(layer.seed_generator.next(), tf.uint32), tf.float32)
+        chances = tf.reshape(call("uniform", [seed], [math.prod(shape)], [math.prod(shape)]), shape)
         masks.append(tf.where(chances >= layer.rate, 1.0 / (1.0 - layer.rate), 0.0))
         return self._chain(Chain(mask=sum(mask.shape[1] for mask in masks[:-1])))
 

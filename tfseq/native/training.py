@@ -35,17 +35,23 @@ class NativelyTrained(Lowered):
     """A lowered model that is trained and measured by own kernels.
 
     XLA has to know the size of a batch to call a kernel (`tfseq.native.trained`), and a data set
-    does not say it, since its last batch may be smaller. So each batch is taken by Python, and
-    steps are compiled for the sizes that come: `compile` with `run_eagerly`. Evaluation needs no
-    compiling (`tfseq.native.inference`). Train it by `fit` or `train_on_batch` alone.
+    does not say it, since its last batch may be smaller. So each batch is taken by Python, on one
+    device, whatever is asked of `compile`, and steps are compiled for the sizes that come. Seldom
+    ones have their gradients alone compiled: to compile the update once more takes a second or two,
+    and without it an update takes some 20 ms. Evaluation needs no compiling
+    (`tfseq.native.inference`).
 
     Args:
         model: As for `Lowered`.
+        batch_size: Records of most batches.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, batch_size: int) -> None:
         super().__init__(model)
-        self._compiled_step = tf.function(super().train_step, jit_compile=True, autograph=False)
+        self._batch_size = batch_size
+        compiled = functools.partial(tf.function, jit_compile=True, autograph=False)
+        self._compiled_step = compiled(super().train_step)
+        self._compiled_gradients = compiled(self._gradients)
         self._inference = self._read_weights
 
     def call(self, waveform: Tensor, training: bool = False) -> Tensor:
@@ -58,9 +64,36 @@ class NativelyTrained(Lowered):
         except recorded.NotKnownError:
             return super().call(waveform, training=True)
 
+    def make_train_function(self, force: bool = False) -> None:
+        """Makes what takes a batch of an iterator and a step with it.
+
+        Keras's goes by way of a distribution strategy, a millisecond or two a step.
+        """
+        self.train_function = lambda iterator: self.train_step(next(iterator))
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Makes what takes a batch of an iterator and measures it."""
+        self.test_function = lambda iterator: self.test_step(next(iterator))
+
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """Trains on a batch, and returns the metrics."""
-        return self._compiled_step(data)
+        if len(data[0]) == self._batch_size:
+            return self._compiled_step(data)
+        gradients, measured = self._compiled_gradients(data)
+        self.optimizer.apply(gradients, self.trainable_weights)
+        return measured
+
+    def _gradients(self, data: Any) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """Returns the gradients of all weights, and the metrics."""
+        waveform, label, weight = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            output = self(waveform, training=True)
+            loss = self.compute_loss(waveform, label, output, weight)
+            scaled = self.optimizer.scale_loss(loss)
+        # The first of the metrics is the mean of the loss, which Keras leaves to a step.
+        self.metrics[0].update_state(loss, sample_weight=waveform.shape[0])
+        gradients = tape.gradient(scaled, self.trainable_weights)
+        return gradients, self.compute_metrics(waveform, label, output, weight)
 
     def evaluate(self, *arguments: Any, **settings: Any) -> Any:
         """Measures the model, see Keras; its weights are read once."""
