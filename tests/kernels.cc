@@ -9,6 +9,7 @@
 #include "dense.cc"
 #include "inference.cc"
 #include "training.cc"
+#include "uniform.cc"
 
 // TensorFlow is not linked: nothing is registered.
 namespace xla {
@@ -381,6 +382,18 @@ double DenseLayers() {
   return Difference(expected, Run(stage, in, expected.size(), records));
 }
 
+// How far drawn numbers lie outside of [0, 1); the last of them end in the middle of four.
+double Drawn() {
+  const auto seed = Noise(2);
+  std::vector<float> found(Between(1, 9));
+  tfseq::Uniform(seed.data(), found.size(), found.data());
+  double outside = 0;
+  for (const double value : found) {
+    outside = std::max({outside, -value, value >= 1 ? 1.0 : 0.0});
+  }
+  return outside;
+}
+
 }  // namespace
 
 int main() {
@@ -388,7 +401,8 @@ int main() {
   for (int time = 0; time < 300; ++time) {
     const bool far = time % 5 == 0;
     difference = std::max({difference, Convolutions(far, time % 2), Poolings(), Networks(),
-                           PooledChains(), Proportional(), Inferences(far), DenseLayers()});
+                           PooledChains(), Proportional(), Inferences(far), DenseLayers(),
+                           Drawn()});
   }
   std::printf("%d lanes: %g\n", tfseq::kLanes, difference);
   return difference < 1e-3 ? 0 : 1;

@@ -101,7 +101,7 @@ def trained(lowering, batch_sizes, records):
         data = tf.data.Dataset.from_generator(batches, output_signature=shapes)
         data = data.apply(tf.data.experimental.assert_cardinality(len(batch_sizes)))
         history = fitted.fit(data, validation_data=data, epochs=2, verbose=0).history
-        return fitted, [history[name] for name in ("loss", "val_loss")]
+        return fitted, [history[name] for name in ("loss", "mae", "val_loss")]
 
 
 # Full batches and the last one; and one that is smaller than it should be.

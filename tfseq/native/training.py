@@ -37,9 +37,9 @@ class NativelyTrained(Lowered):
     XLA has to know the size of a batch to call a kernel (`tfseq.native.trained`), and a data set
     does not say it, since its last batch may be smaller. So each batch is taken by Python, on one
     device, whatever is asked of `compile`, and steps are compiled for the sizes that come. Seldom
-    ones have their gradients alone compiled: to compile the update once more takes a second or two,
-    and without it an update takes some 20 ms. Evaluation needs no compiling
-    (`tfseq.native.inference`).
+    ones have their gradients alone compiled: for the update TensorFlow's own functions are fast
+    enough once an epoch, and XLA would take a second or two to compile it once more. Evaluation
+    needs no compiling (`tfseq.native.inference`).
 
     Args:
         model: As for `Lowered`.
@@ -52,6 +52,7 @@ class NativelyTrained(Lowered):
         compiled = functools.partial(tf.function, jit_compile=True, autograph=False)
         self._compiled_step = compiled(super().train_step)
         self._compiled_gradients = compiled(self._gradients)
+        self._traced_update = tf.function(self._update, autograph=False)
         self._inference = self._read_weights
 
     def call(self, waveform: Tensor, training: bool = False) -> Tensor:
@@ -80,7 +81,7 @@ class NativelyTrained(Lowered):
         if len(data[0]) == self._batch_size:
             return self._compiled_step(data)
         gradients, measured = self._compiled_gradients(data)
-        self.optimizer.apply(gradients, self.trainable_weights)
+        self._traced_update(gradients)
         return measured
 
     def _gradients(self, data: Any) -> tuple[list[Tensor], dict[str, Tensor]]:
@@ -94,6 +95,9 @@ class NativelyTrained(Lowered):
         self.metrics[0].update_state(loss, sample_weight=waveform.shape[0])
         gradients = tape.gradient(scaled, self.trainable_weights)
         return gradients, self.compute_metrics(waveform, label, output, weight)
+
+    def _update(self, gradients: list[Tensor]) -> None:
+        self.optimizer.apply(gradients, self.trainable_weights)
 
     def evaluate(self, *arguments: Any, **settings: Any) -> Any:
         """Measures the model, see Keras; its weights are read once."""

@@ -1,5 +1,6 @@
 // Draws numbers from 0 to 1. XLA would draw them too, but takes a second to compile what it does.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
