@@ -3,7 +3,7 @@
 Each function builds one contender and returns a function without arguments that does one call. On
 TensorFlow, which measures the processor, a call is one step, from NumPy arrays to a NumPy array.
 On Keras's JAX backend, which measures the GPU, a call is `CALL_STEPS` steps in a row on arrays that
-are on the device: of training it waits for the last, of inference for each.
+are on the device: of training and labelling it waits for the last, of inference for each.
 """
 
 import os
@@ -20,6 +20,11 @@ CALL_STEPS = {"tensorflow": 1, "jax": 10}
 AS_THEY_ARE = "tfseq layers as they are"
 PORTABLE = "tfseq portable"
 BFLOAT16 = "tfseq mixed_bfloat16"
+STRIPS = "tfseq in strips"
+EXPORT = "tfseq export"
+EXPORT_COMPILED = "tfseq export compiled"
+# All but the two that are compared at the least.
+OPTIONAL = (PORTABLE, AS_THEY_ARE, BFLOAT16, STRIPS, EXPORT, EXPORT_COMPILED, *list(TORCH)[1:])
 # Before JAX and Keras are imported; contenders share a GPU.
 JAX_ENVIRONMENT = {"KERAS_BACKEND": "jax", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 Step = Callable[[], None]
@@ -28,16 +33,20 @@ Step = Callable[[], None]
 def sides(model: str, *, training: bool, backend: str = "tensorflow") -> list[str]:
     """Returns the names of the contenders for a model."""
     theirs = [name for name in TORCH if model == "mlp" or "bfloat16" not in name]
+    if training or backend == "tensorflow":
+        theirs = [name for name in theirs if "weights" not in name]
     if model in ("mlp", "resnet"):  # they have no images
         theirs = [name for name in theirs if "channels_last" not in name]
     if model == "mlp":
-        ours = ["tfseq", BFLOAT16] if training or backend == "jax" else ["tfseq", "tfseq export"]
+        ours = ["tfseq", BFLOAT16] if training or backend == "jax" else ["tfseq", EXPORT]
     elif backend == "jax":
         ours = ["tfseq", AS_THEY_ARE]
+        if not training and model != "resnet":
+            ours.append(STRIPS)
     elif training:
         ours = ["tfseq", PORTABLE, AS_THEY_ARE]
     else:
-        ours = ["tfseq", "tfseq export", "tfseq export compiled"]
+        ours = ["tfseq", EXPORT, EXPORT_COMPILED]
     return ours + theirs
 
 
@@ -57,7 +66,12 @@ def training(
 
 def inference(side: str, model: str, batch_size: int, backend: str = "tensorflow") -> Step:
     """Returns a call of a model."""
-    return _side(side, backend).inference(side, model, data(batch_size)[0])
+    return _side(side, backend).inference(side, model, data(batch_size)[0], in_a_row=False)
+
+
+def labelling(side: str, model: str, batch_size: int, backend: str = "jax") -> Step:
+    """Returns calls of a model as for many records: no answer is waited for but the last."""
+    return _side(side, backend).inference(side, model, data(batch_size)[0], in_a_row=True)
 
 
 def _side(side: str, backend: str):

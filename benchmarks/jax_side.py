@@ -8,9 +8,9 @@ import jax
 import keras
 import numpy as np
 
-from benchmarks.contenders import AS_THEY_ARE, BFLOAT16, CALL_STEPS
+from benchmarks.contenders import AS_THEY_ARE, BFLOAT16, CALL_STEPS, STRIPS
 from tfseq import configs, models, optimizers
-from tfseq.models import lowering
+from tfseq.models import lowering, precision
 
 _CALLS = CALL_STEPS["jax"]
 _FEW = 1 << 21  # weights that XLA may well have as constants
@@ -51,10 +51,16 @@ def training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> C
     return call
 
 
-def inference(side: str, name: str, waveform: np.ndarray) -> Callable[[], None]:
-    """Calls of the model, compiled by XLA; weights that are few are constants to it."""
-    model = _network(side, name)
+def inference(side: str, name: str, waveform: np.ndarray, *, in_a_row: bool) -> Callable[[], None]:
+    """Calls of the model, compiled by XLA; weights that are few are constants to it.
+
+    Each is waited for, or of those in a row the last.
+    """
     x = jax.device_put(waveform)
+    if side == STRIPS:
+        infer = jax.jit(lowering.XlaInference(models.build(name)))
+        return _calls(infer, x, in_a_row)
+    model = precision.served(_network(side, name), "trained")
     if model.count_params() < _FEW:
         infer = jax.jit(lambda x: model(x, training=False))
     else:
@@ -65,8 +71,15 @@ def inference(side: str, name: str, waveform: np.ndarray) -> Callable[[], None]:
         stateless = jax.jit(lambda state, x: model.stateless_call(*state, x, training=False)[0])
         infer = functools.partial(stateless, state)
 
+    return _calls(infer, x, in_a_row)
+
+
+def _calls(infer: Callable, x: jax.Array, in_a_row: bool) -> Callable[[], None]:
     def call() -> None:
         for _ in range(_CALLS):
-            infer(x).block_until_ready()
+            label = infer(x)
+            if not in_a_row:
+                label.block_until_ready()
+        label.block_until_ready()
 
     return call

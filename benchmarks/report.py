@@ -5,7 +5,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import AS_THEY_ARE, BFLOAT16
+from benchmarks.contenders import AS_THEY_ARE, BFLOAT16, EXPORT, EXPORT_COMPILED, STRIPS
 
 _ROOT = Path(__file__).parents[1]
 _RESULTS = _ROOT / "benchmarks" / "results"
@@ -15,8 +15,9 @@ _BEGIN, _END = "<!-- measured: python -m benchmarks.run -->", "<!-- end of what 
 # What a column of inference is called.
 _COLUMNS = {
     "tfseq": "compiled",
-    "tfseq export": "export",
-    "tfseq export compiled": "export compiled",
+    EXPORT: "export",
+    EXPORT_COMPILED: "export compiled",
+    STRIPS: "in strips",
     AS_THEY_ARE: "layers as they are",
     BFLOAT16: "mixed_bfloat16",
 }

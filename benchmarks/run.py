@@ -3,12 +3,14 @@
   python -m benchmarks.run
   python -m benchmarks.run --sections=training,inference --models=cnn --turns=2
   python -m benchmarks.run --data_dir=data --machine=laptop
+  python -m benchmarks.run --sections=training --models=mlp --without='PyTorch bfloat16'
   python -m benchmarks.run --backend=jax --sections=training,inference
 
 All of it takes half an hour or more on 2 cores. The memory of the full MLP, 4 GB for each of its
-six contenders at once, has to be there. --backend=jax measures the models on Keras's JAX backend
-beside PyTorch, on a GPU if there is one, and needs no TensorFlow. Each result is written as soon
-as it is there, and docs/performance.md from all results at the end.
+six contenders at once, has to be there, or --without leaves some of them out. --backend=jax
+measures the models on Keras's JAX backend beside PyTorch, on a GPU if there is one, and needs no
+TensorFlow. Each result is written as soon as it is there, and docs/performance.md from all results
+at the end.
 """
 
 import json
@@ -19,7 +21,7 @@ from typing import Any
 
 from absl import flags
 
-from benchmarks.contenders import BACKENDS
+from benchmarks.contenders import BACKENDS, OPTIONAL
 from tfseq import cli
 
 Measured = Iterator[dict[str, Any]]  # of a section's results, each as soon as it is there
@@ -36,6 +38,9 @@ def define_flags() -> None:
     flags.DEFINE_list("sections", list(SECTIONS), f"What to measure: {', '.join(SECTIONS)}.")
     flags.DEFINE_enum("backend", "tensorflow", BACKENDS, "Keras's backend.")
     flags.DEFINE_list("models", ["cnn", "resnet", "conv_ae", "mlp"], "Models to time.")
+    flags.DEFINE_multi_enum(
+        "without", [], OPTIONAL, "A contender to leave out; can be given several times."
+    )
     flags.DEFINE_integer("batch_size", 128, "Records a training step.")
     flags.DEFINE_integer("turns", 5, "Turns of each contender.")
     flags.DEFINE_integer("steps", 3, "Steps of a turn that count.")
@@ -82,10 +87,14 @@ def _training(described: dict[str, Any]) -> Measured:
 
 def _inference(described: dict[str, Any]) -> Measured:
     del described
-    for batch_size in dict.fromkeys((FLAGS.batch_size, 1)):
+    calls = [("inference", batch_size) for batch_size in dict.fromkeys((FLAGS.batch_size, 1))]
+    if FLAGS.backend == "jax":
+        calls.append(("labelling", FLAGS.batch_size))
+    for what, batch_size in calls:
         steps = FLAGS.steps * (1 if batch_size > 1 else 20)
-        for model, times in _compared("inference", batch_size, steps):
-            yield {f"{model}, batch {batch_size}": {"times": times}}
+        in_a_row = ", in a row" if what == "labelling" else ""
+        for model, times in _compared(what, batch_size, steps):
+            yield {f"{model}, batch {batch_size}{in_a_row}": {"times": times}}
 
 
 def _compared(what: str, batch_size: int, steps: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -99,6 +108,7 @@ def _compared(what: str, batch_size: int, steps: int) -> Iterator[tuple[str, dic
             (model, side): (what, side, model, batch_size, backend)
             for model in together
             for side in contenders.sides(model, training=what == "training", backend=backend)
+            if side not in FLAGS.without
         }
         timed = turns.compare(all_sides, steps=steps, turns=FLAGS.turns, backend=backend)
         for model in together:

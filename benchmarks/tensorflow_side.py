@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.contenders import AS_THEY_ARE, BFLOAT16, PORTABLE
+from benchmarks.contenders import AS_THEY_ARE, BFLOAT16, EXPORT, EXPORT_COMPILED, PORTABLE
 from tfseq import configs, models, training_step
 from tfseq.models import lowering
 from tfseq.saved_model import SavedModel
@@ -32,11 +32,12 @@ def training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> C
     return lambda: float(model.train_function(batches)["loss"])
 
 
-def inference(side: str, name: str, waveform: np.ndarray) -> Callable[[], None]:
-    """One call, from a NumPy array to a NumPy array."""
+def inference(side: str, name: str, waveform: np.ndarray, *, in_a_row: bool) -> Callable[[], None]:
+    """One call, from a NumPy array to a NumPy array, which is there when it ends."""
+    del in_a_row
     network = models.build(name)
-    if side.startswith("tfseq export"):
-        return _export(network, waveform, compiled=side == "tfseq export compiled")
+    if side in (EXPORT, EXPORT_COMPILED):
+        return _export(network, waveform, compiled=side == EXPORT_COMPILED)
     infer = lowering.compiled_inference(network)
     infer = tf.function(infer, jit_compile=lowering.pays(network))
     return lambda: infer(waveform).numpy()

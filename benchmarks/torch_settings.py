@@ -1,4 +1,4 @@
-"""PyTorch's settings that may help, by contender."""
+"""PyTorch's settings that may help, by contender; those with narrow weights are of inference."""
 
 TORCH = {
     "PyTorch": {},
@@ -7,4 +7,6 @@ TORCH = {
     "PyTorch compiled channels_last": {"compiled": True, "channels_last": True},
     "PyTorch bfloat16": {"bfloat16": True},
     "PyTorch compiled bfloat16": {"compiled": True, "bfloat16": True},
+    "PyTorch bfloat16 weights": {"bfloat16_weights": True},
+    "PyTorch compiled bfloat16 weights": {"compiled": True, "bfloat16_weights": True},
 }

@@ -68,10 +68,16 @@ class TorchSide:
 
         return call
 
-    def inference(self, side: str, name: str, waveform: np.ndarray) -> Callable[[], None]:
-        """Calls of the network."""
+    def inference(
+        self, side: str, name: str, waveform: np.ndarray, *, in_a_row: bool
+    ) -> Callable[[], None]:
+        """Calls of the network, each of which is waited for, or of those in a row the last."""
         settings = TORCH[side]
         network = self._network(name, settings.get("channels_last", False)).eval()
+        kind = torch.float32
+        if settings.get("bfloat16_weights"):
+            kind = torch.bfloat16
+            network = network.to(kind)
         forward = self._compile(network) if settings.get("compiled") else network
         x = self._tensor(waveform)
 
@@ -82,8 +88,10 @@ class TorchSide:
                     forward(torch.from_numpy(waveform)).float().numpy()
                     return
                 for _ in range(self.calls):
-                    forward(x).float()
-                    if self.on_gpu:
+                    forward(x.to(kind)).float()
+                    if self.on_gpu and not in_a_row:
                         torch.cuda.synchronize()
+                if self.on_gpu:
+                    torch.cuda.synchronize()
 
         return call

@@ -107,15 +107,17 @@ def test_a_version_holds_its_card_and_the_warm_up_requests(pushed):
 
 def test_a_version_that_is_what_would_be_pushed_is_found(tmp_path):
     interval = {"coverage": 0.0, "epochs": 10}
+    config = {"interval": interval, "serving_precision": "trained", "seed": 0}
     version = tmp_path / "cnn" / "1"
     version.mkdir(parents=True)
-    (version / "config.json").write_text(json.dumps({"interval": interval}))
+    (version / "config.json").write_text(json.dumps({"interval": interval, "seed": 0}))
 
     def found(base, named, **changed):
-        return pusher.pushed(tmp_path / base, named and str(named), interval | changed)
+        return pusher.pushed(tmp_path / base, named and str(named), config | changed)
 
     assert found("cnn", version) == version
-    assert found("cnn", version, coverage=0.9) is None
+    assert found("cnn", version, interval=interval | {"coverage": 0.9}) is None
+    assert found("cnn", version, serving_precision="float32") is None
     assert found("elsewhere/cnn", version) is None
     assert found("cnn", tmp_path / "cnn" / "2") is None
     assert found("cnn", None) is None

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from tfseq import evaluator, intervals, trainer
 from tfseq.configs import file
 from tfseq.example_gen import Split
+from tfseq.models import precision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,11 +19,13 @@ class Measured:
     """A trained model beside the baselines.
 
     Attributes:
+        model: The model, as it is to be served.
         half_width: What `tfseq.intervals` fitted to it; None without intervals.
         evaluation: What evaluation.json holds, but for the export.
         documents: What is exported with the model, by file name.
     """
 
+    model: keras.Model
     half_width: keras.Model | None
     evaluation: dict[str, Any]
     documents: dict[str, Any]
@@ -36,7 +39,7 @@ def measure(
     scored: Iterable[Split],
     workdir: Path,
 ) -> Measured:
-    """Fits the intervals of a trained model and scores it.
+    """Makes of a trained model what is served, fits its intervals and scores it.
 
     Args:
         config: The settings of the run.
@@ -49,11 +52,10 @@ def measure(
     Raises:
         UserError: If the model's predictions are not finite, or its intervals are damaged.
     """
-    half_width = intervals.of_run(
-        config, result.model, result.best_epoch, training, validation, workdir
-    )
+    model = precision.served(result.model, config.serving_precision)
+    half_width = intervals.of_run(config, model, result.best_epoch, training, validation, workdir)
     splits = evaluator.evaluate(
-        evaluator.predictor(result.model),
+        evaluator.predictor(model),
         training,
         scored,
         half_width=evaluator.predictor(half_width) if half_width else None,
@@ -61,4 +63,4 @@ def measure(
     names = {"model": config.model.name, "dataset": config.dataset.name}
     evaluation = evaluator.summary(splits, **names, export=None)
     documents = {"evaluation.json": evaluation, "config.json": file.to_json(config)}
-    return Measured(half_width, evaluation, documents)
+    return Measured(model, half_width, evaluation, documents)

@@ -25,6 +25,9 @@ from tfseq.serving import server_files, warmup
 
 # No numbers: TF Serving passes over them.
 _INCOMPLETE, _REMOVED = ".incomplete-", ".removed-"
+# What an export's settings decide of it that may change after the training; those of former
+# versions do not say all of them.
+_SERVED, _FORMERLY = ("interval", "serving_precision"), {"serving_precision": "trained"}
 # What TensorFlow puts around "<file>; No space left on device".
 _WRAPPING = re.compile(r"^\{\{.*?\}\} | \[Op:\w+\]$")
 
@@ -78,20 +81,21 @@ def push(
     return version
 
 
-def pushed(base: Path, named: str | None, interval: dict[str, Any]) -> Path | None:
+def pushed(base: Path, named: str | None, config: dict[str, Any]) -> Path | None:
     """Returns the version that a run has pushed, if it is what it would push today.
 
     Args:
         base: The folder of this model's versions.
         named: The version that the run names; None if it names none.
-        interval: The settings of its intervals, which may be asked for after the training.
+        config: The settings of the run, of which some may change after the training.
     """
     if not named or Path(named).parent.resolve() != base.resolve():
         return None
-    config = Path(named, "config.json")
-    if not config.is_file():
+    path = Path(named, "config.json")
+    if not path.is_file():
         return None
-    return Path(named) if json_file.read(config).get("interval") == interval else None
+    before = _FORMERLY | json_file.read(path)
+    return Path(named) if all(before.get(key) == config[key] for key in _SERVED) else None
 
 
 def versions(base: Path) -> list[int]:

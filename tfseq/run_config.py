@@ -13,7 +13,7 @@ from tfseq.errors import UserError
 
 # What may differ between a run and its continuation.
 _CHANGEABLE = {"epochs", "early_stopping", "checkpoint", "strategy", "multi_worker", "lowering"}
-_CHANGEABLE |= {"interval", "data.on_corrupt"}
+_CHANGEABLE |= {"interval", "serving_precision", "data.on_corrupt"}
 _NAME = "config.json"
 
 

@@ -111,10 +111,10 @@ def _finish(
     base = Path(FLAGS.export_dir, config.model.name)
     export = None
     if path.is_file() and not result.trained:
-        export = pusher.pushed(base, evaluator.read(path).get("export"), config.interval.to_dict())
+        export = pusher.pushed(base, evaluator.read(path).get("export"), config.to_dict())
     if not export:
         export = pusher.push(
-            result.model,
+            measured.model,
             base,
             measured.documents,
             half_width=measured.half_width,

@@ -22,6 +22,7 @@ _NOT_SHARED = ("model", "optimizer", "epochs", "batch_size", "seed", "early_stop
 _UNUSED = {
     "data.service": "trials take their batches from memory",
     "interval": "trials make no intervals; give it to tfseq.train",
+    "serving_precision": "trials are not served; give it to tfseq.train",
     "multi_worker": "processes share trials, not a training; see docs/tuning.md",
     "checkpoint": "a trial that was stopped begins anew",
     "early_stopping": "a trial trains for all of its epochs",

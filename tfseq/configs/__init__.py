@@ -21,6 +21,7 @@ _Range = tuple[str, Callable[[float], bool]]
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+SERVING_PRECISIONS = ("trained", "float32")
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 SCHEDULES = ("constant", "cosine")
 LOSSES = ("mse", "mae", "huber")
@@ -31,6 +32,7 @@ ON_CORRUPT = ("error", "skip")
 _CHOICES = {
     "strategy": STRATEGIES,
     "precision": PRECISIONS,
+    "serving_precision": SERVING_PRECISIONS,
     "optimizer.name": OPTIMIZERS,
     "optimizer.schedule": SCHEDULES,
     "loss": LOSSES,

@@ -56,6 +56,7 @@ def get_config() -> ConfigDict:
             "strategy": "auto",
             "multi_worker": {"wait_seconds": 300},
             "precision": "float32",
+            "serving_precision": "trained",
             "lowering": "auto",
             "early_stopping": {"patience": 0},
             "checkpoint": {"every_steps": 0},

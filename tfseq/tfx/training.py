@@ -40,7 +40,7 @@ def run(fn_args: Any) -> None:
     dataset = fn_args.custom_config.get("dataset")
     with _local(fn_args.serving_model_dir) as folder:
         Export.of(
-            result.model, measured.documents, half_width=measured.half_width, dataset=dataset
+            measured.model, measured.documents, half_width=measured.half_width, dataset=dataset
         ).write(folder)
 
 
