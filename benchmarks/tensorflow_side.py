@@ -38,7 +38,8 @@ def inference(side: str, name: str, waveform: np.ndarray, *, in_a_row: bool) -> 
     network = models.build(name)
     if side in (EXPORT, EXPORT_COMPILED):
         return _export(network, waveform, compiled=side == EXPORT_COMPILED)
-    infer = lowering.compiled_inference(network)
+    one = lowering.of_one_record(network) if len(waveform) == 1 else None
+    infer = one or lowering.compiled_inference(network)
     infer = tf.function(infer, jit_compile=lowering.pays(network))
     return lambda: infer(waveform).numpy()
 

@@ -83,9 +83,17 @@ def convert(exported: "SavedModel", folder: Path, to: str) -> tuple[bytes, float
     Returns:
         The file's content, and the largest difference between its labels and the export's for
         noise, as a part of 1 + |label|.
+
+    Raises:
+        UserError: If the export computes in 16 bits, which the converters cannot do.
     """
     import numpy as np
 
+    if exported.in_16_bits:
+        raise UserError(
+            f"--saved_model: {folder} computes in 16 bits, which cannot be converted; export the "
+            "run again: the same command with --config.serving_precision=float32"
+        )
     shape = exported.waveform_shape
     noise = np.random.default_rng(0).normal(size=(_RECORDS_COMPARED, *shape)).astype(np.float32)
     graph = _inference_graph(folder)
@@ -147,7 +155,7 @@ def _inference_graph(folder: Path) -> "tf.compat.v1.GraphDef":
 
 
 def _take_first_branch(node: "tf.compat.v1.NodeDef") -> None:
-    """Makes an If a call of its first branch: an export asks only whether there are any records."""
+    """Makes an If a call of its first branch: an export asks only how many records there are."""
     node.op = "PartitionedCall" if node.op == "StatelessIf" else "StatefulPartitionedCall"
     del node.input[0]
     node.attr["f"].CopyFrom(node.attr["then_branch"])

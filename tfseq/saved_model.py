@@ -30,6 +30,7 @@ class SavedModel:
         waveform_shape: (channels, steps) of its input.
         config: The settings that it was trained with; empty if they are not beside it.
         has_intervals: Whether it answers `interval` beside `label`.
+        in_16_bits: Whether it computes in bfloat16 or float16, with weights in these.
 
     Raises:
         UserError: If there is no model in the folder, or it is not one of tfseq's.
@@ -51,6 +52,7 @@ class SavedModel:
         self.waveform_shape: tuple[int, int] = tuple(waveform.shape[1:])
         self._folder = folder
         self.has_intervals = "interval" in self._serve.structured_outputs
+        self.in_16_bits = any(each.dtype.size == 2 for each in self._serve.variables)
         config = folder / "config.json"
         self.config: dict[str, Any] = json_file.read(config) if config.is_file() else {}
 
@@ -82,11 +84,10 @@ class SavedModel:
 
         Both give the same labels to 1e-5 or so.
         """
-        variables = self._serve.variables
-        weights = sum(int(np.prod(each.shape)) for each in variables)
+        weights = sum(int(np.prod(each.shape)) for each in self._serve.variables)
         worth = records >= _WORTH_COMPILING and weights <= _FEW_WEIGHTS
         # In 16 bits they would differ by a percent: XLA rounds at fewer places.
-        worth = worth and all(each.dtype.size != 2 for each in variables)
+        worth = worth and not self.in_16_bits
         return self.compiled() if worth and self._architecture().is_file() else self.predict
 
     def compiled(self) -> Callable[[np.ndarray], np.ndarray]:
@@ -95,12 +96,17 @@ class SavedModel:
         On a processor tfseq's own kernels compute it, if they know all of the model's layers and
         can be built (`tfseq.native`); they take any number of records. Otherwise XLA does: more
         than 128 records are several calls, fewer are filled up to 1, 2, 4, ... 64 or 128, and the
-        first call with each of these compiles, which takes seconds.
+        first call with each of these compiles, which takes seconds. What wide dense layers compute
+        on a processor is not compiled: XLA multiplies matrices more slowly there.
 
         Raises:
             UserError: If the model's layers are not beside it, as tfseq's exports have them.
         """
+        from tfseq.models import lowering
+
         network = self._network()
+        if not _on_gpu() and lowering.of_one_record(network):
+            return self.predict
         answer = _natively(network) or _by_xla(network, self.waveform_shape)
 
         def predict(waveform: np.ndarray) -> np.ndarray:
@@ -143,21 +149,23 @@ _Answer = Callable[[np.ndarray], np.ndarray | None]
 """Labels one record or more; returns None if something in them or their labels is not finite."""
 
 
+def _on_gpu() -> bool:
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
 def _natively(network: "keras.Model") -> _Answer | None:
     """Returns what gives labels by tfseq's own kernels, if they can."""
     from tfseq.models import lowering
     from tfseq.native import inference
 
-    on_gpu = tf.config.list_logical_devices("GPU")
-    return None if on_gpu or not lowering.pays(network) else inference.inference(network)
+    return None if _on_gpu() or not lowering.pays(network) else inference.inference(network)
 
 
 def _by_xla(network: "keras.Model", waveform_shape: tuple[int, int]) -> _Answer:
     """Returns what gives labels by XLA."""
     from tfseq.models import lowering
 
-    on_gpu = tf.config.list_logical_devices("GPU")
-    infer = lowering.inference(network) if on_gpu else lowering.compiled_inference(network)
+    infer = lowering.inference(network) if _on_gpu() else lowering.compiled_inference(network)
     answer = tf.function(infer, jit_compile=True, autograph=False)
 
     @functools.cache

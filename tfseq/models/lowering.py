@@ -7,7 +7,8 @@ any other layer is called as it is. It is meant for `jit_compile=True`: without 
 pass through memory between the small steps, and a training step takes as long as Keras's own.
 
 `XlaInference(model)` does the same for inference, and under XLA alone: in strips
-(`tfseq.models.strips`) instead of blocks. `tfseq.native.training` trains by own kernels.
+(`tfseq.models.strips`) instead of blocks. `of_one_record` does wide dense layers in parts
+(`tfseq.models.wide_dense`). `tfseq.native.training` trains by own kernels.
 """
 
 import functools
@@ -17,7 +18,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from tfseq.models import blocks, image_rules, line_rules, lines, strips
+from tfseq.models import blocks, image_rules, line_rules, lines, strips, wide_dense
 from tfseq.models.image import Image, Layout, Tensor
 from tfseq.models.layer_graph import LayerGraph, Place, inputs
 
@@ -44,6 +45,14 @@ def inference(model: keras.Model) -> keras.Model:
 def compiled_inference(model: keras.Model) -> Callable[[Tensor], Tensor]:
     """Returns what XLA makes the fastest inference of, on a processor."""
     return XlaInference(model) if pays(model) else functools.partial(model, training=False)
+
+
+def of_one_record(model: keras.Model) -> Callable[[Tensor], Tensor] | None:
+    """Returns what computes a model's output for a single record faster; None if nothing does."""
+    if not any(wide_dense.is_wide(layer) for layer in model.layers):
+        return None
+    layout = wide_dense.LAYOUT
+    return functools.partial(_run, model, LayerGraph(model), layout, training=False)
 
 
 class Lowered(keras.Model):

@@ -66,7 +66,7 @@ def _settings(config: dict[str, Any]) -> list[tuple[str, Any]]:
                 rows.append((f"{group}.{key}", value))
     rows += [(key, config[key]) for key in ("loss", "epochs", "batch_size") if key in config]
     if config.get("precision", "float32") != "float32":
-        rows.append(("precision", config["precision"]))
+        rows += [(key, config[key]) for key in ("precision", "serving_precision") if key in config]
     return rows
 
 

@@ -119,14 +119,22 @@ def _network(model: keras.Model, half_width: keras.Model | None, steps: int) -> 
 def _inference(model: keras.Model, steps: int) -> Callable[[tf.Tensor], tf.Tensor]:
     # Its matrix products are faster than TensorFlow's convolutions, without XLA too.
     infer = lowering.inference(model)
+    infer_one = lowering.of_one_record(model)
 
     def inference(waveform: tf.Tensor) -> tf.Tensor:
-        # TensorFlow's convolutions fail on no records at all.
-        return tf.cond(
-            tf.shape(waveform)[0] > 0,
-            lambda: infer(waveform, training=False),
-            lambda: tf.zeros((0, steps)),
-        )
+        records = tf.shape(waveform)[0]
+
+        # The first branch computes any number of records: `tfseq.formats` converts that one alone.
+        def many() -> tf.Tensor:
+            return infer(waveform, training=False)
+
+        def any_or_none(some: Callable[[], tf.Tensor]) -> tf.Tensor:
+            # TensorFlow's convolutions fail on no records at all.
+            return tf.cond(records > 0, some, lambda: tf.zeros((0, steps)))
+
+        if not infer_one:
+            return any_or_none(many)
+        return tf.cond(records > 1, many, lambda: any_or_none(lambda: infer_one(waveform)))
 
     return inference
 
