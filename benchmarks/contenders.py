@@ -69,7 +69,7 @@ def inference(side: str, model: str, batch_size: int, backend: str = "tensorflow
     return _side(side, backend).inference(side, model, data(batch_size)[0], in_a_row=False)
 
 
-def labelling(side: str, model: str, batch_size: int, backend: str = "jax") -> Step:
+def labelling(side: str, model: str, batch_size: int, backend: str) -> Step:
     """Returns calls of a model as for many records: no answer is waited for but the last."""
     return _side(side, backend).inference(side, model, data(batch_size)[0], in_a_row=True)
 

@@ -107,10 +107,12 @@ def test_a_version_holds_its_card_and_the_warm_up_requests(pushed):
 
 def test_a_version_that_is_what_would_be_pushed_is_found(tmp_path):
     interval = {"coverage": 0.0, "epochs": 10}
-    config = {"interval": interval, "serving_precision": "trained", "seed": 0}
+    config = {"interval": interval, "precision": "mixed_bfloat16", "serving_precision": "trained"}
     version = tmp_path / "cnn" / "1"
     version.mkdir(parents=True)
-    (version / "config.json").write_text(json.dumps({"interval": interval, "seed": 0}))
+    # A former version's, which knew of no other precision than the training's.
+    before = {"interval": interval, "precision": "mixed_bfloat16"}
+    (version / "config.json").write_text(json.dumps(before))
 
     def found(base, named, **changed):
         return pusher.pushed(tmp_path / base, named and str(named), config | changed)
@@ -118,6 +120,9 @@ def test_a_version_that_is_what_would_be_pushed_is_found(tmp_path):
     assert found("cnn", version) == version
     assert found("cnn", version, interval=interval | {"coverage": 0.9}) is None
     assert found("cnn", version, serving_precision="float32") is None
+    (version / "config.json").write_text(json.dumps(before | {"precision": "float32"}))
+    in_float32 = {"precision": "float32", "serving_precision": "float32"}
+    assert found("cnn", version, **in_float32) == version, "it would be the same"
     assert found("elsewhere/cnn", version) is None
     assert found("cnn", tmp_path / "cnn" / "2") is None
     assert found("cnn", None) is None

@@ -91,8 +91,8 @@ def convert(exported: "SavedModel", folder: Path, to: str) -> tuple[bytes, float
 
     if exported.in_16_bits:
         raise UserError(
-            f"--saved_model: {folder} computes in 16 bits, which cannot be converted; export the "
-            "run again: the same command with --config.serving_precision=float32"
+            f"--saved_model: {folder} computes in 16 bits, which cannot be converted; export its "
+            "run again by its tfseq.train command with --config.serving_precision=float32"
         )
     shape = exported.waveform_shape
     noise = np.random.default_rng(0).normal(size=(_RECORDS_COMPARED, *shape)).astype(np.float32)

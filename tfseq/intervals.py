@@ -102,8 +102,10 @@ def of_run(
     """
     if not config.interval.coverage:
         return None
-    # It belongs to the weights of one epoch.
+    # It belongs to the weights of one epoch, and to what they are computed in.
     name = f"half_width_{best_epoch}_{config.interval.coverage}_{config.interval.epochs}"
+    if config.precision != "float32":
+        name += f"_{config.serving_precision}"
     path = workdir / "checkpoints" / f"{name}.keras"
     if path.is_file():
         return _read(path)

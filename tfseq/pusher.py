@@ -21,13 +21,11 @@ import tensorflow as tf
 from tfseq import json_file
 from tfseq.errors import UserError
 from tfseq.export import Export
+from tfseq.saved_model import serves_16_bits
 from tfseq.serving import server_files, warmup
 
 # No numbers: TF Serving passes over them.
 _INCOMPLETE, _REMOVED = ".incomplete-", ".removed-"
-# What an export's settings decide of it that may change after the training; those of former
-# versions do not say all of them.
-_SERVED, _FORMERLY = ("interval", "serving_precision"), {"serving_precision": "trained"}
 # What TensorFlow puts around "<file>; No space left on device".
 _WRAPPING = re.compile(r"^\{\{.*?\}\} | \[Op:\w+\]$")
 
@@ -94,8 +92,10 @@ def pushed(base: Path, named: str | None, config: dict[str, Any]) -> Path | None
     path = Path(named, "config.json")
     if not path.is_file():
         return None
-    before = _FORMERLY | json_file.read(path)
-    return Path(named) if all(before.get(key) == config[key] for key in _SERVED) else None
+    before = json_file.read(path)
+    same = before.get("interval") == config["interval"]
+    same = same and serves_16_bits(before) == serves_16_bits(config)
+    return Path(named) if same else None
 
 
 def versions(base: Path) -> list[int]:

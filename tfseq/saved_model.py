@@ -52,9 +52,11 @@ class SavedModel:
         self.waveform_shape: tuple[int, int] = tuple(waveform.shape[1:])
         self._folder = folder
         self.has_intervals = "interval" in self._serve.structured_outputs
-        self.in_16_bits = any(each.dtype.size == 2 for each in self._serve.variables)
         config = folder / "config.json"
         self.config: dict[str, Any] = json_file.read(config) if config.is_file() else {}
+        # Former versions exported float32 weights of what computes in 16 bits.
+        narrow = any(each.dtype.size == 2 for each in self._serve.variables)
+        self.in_16_bits = narrow or serves_16_bits(self.config)
 
     def predict(self, waveform: np.ndarray) -> np.ndarray:
         """Returns labels (batch, steps) float32 for waveforms (batch, channels, steps).
@@ -82,12 +84,10 @@ class SavedModel:
     def labeller(self, records: int) -> Callable[[np.ndarray], np.ndarray]:
         """Returns what labels so many records, some at a time, soonest: `predict` or `compiled()`.
 
-        Both give the same labels to 1e-5 or so.
+        Both give the same labels to 1e-5 or so; in 16 bits, where they would not, it is `predict`.
         """
         weights = sum(int(np.prod(each.shape)) for each in self._serve.variables)
-        worth = records >= _WORTH_COMPILING and weights <= _FEW_WEIGHTS
-        # In 16 bits they would differ by a percent: XLA rounds at fewer places.
-        worth = worth and not self.in_16_bits
+        worth = records >= _WORTH_COMPILING and weights <= _FEW_WEIGHTS and not self.in_16_bits
         return self.compiled() if worth and self._architecture().is_file() else self.predict
 
     def compiled(self) -> Callable[[np.ndarray], np.ndarray]:
@@ -96,8 +96,11 @@ class SavedModel:
         On a processor tfseq's own kernels compute it, if they know all of the model's layers and
         can be built (`tfseq.native`); they take any number of records. Otherwise XLA does: more
         than 128 records are several calls, fewer are filled up to 1, 2, 4, ... 64 or 128, and the
-        first call with each of these compiles, which takes seconds. What wide dense layers compute
-        on a processor is not compiled: XLA multiplies matrices more slowly there.
+        first call with each of these compiles, which takes seconds. A model of wide dense layers
+        without convolutions is not compiled on a processor: XLA multiplies matrices more slowly.
+
+        Labels are those of `predict` to 1e-5 or so, in 16 bits to a percent or so: XLA rounds at
+        fewer places.
 
         Raises:
             UserError: If the model's layers are not beside it, as tfseq's exports have them.
@@ -105,7 +108,7 @@ class SavedModel:
         from tfseq.models import lowering
 
         network = self._network()
-        if not _on_gpu() and lowering.of_one_record(network):
+        if not _on_gpu() and lowering.is_dense(network):
             return self.predict
         answer = _natively(network) or _by_xla(network, self.waveform_shape)
 
@@ -143,6 +146,16 @@ class SavedModel:
         except tf.errors.InvalidArgumentError as error:
             refusal = re.search(r"assertion failed: \[(.*)\]", error.message)
             raise UserError(refusal[1] if refusal else error.message) from error
+
+
+def serves_16_bits(config: dict[str, Any]) -> bool:
+    """Whether what a run exports computes in 16 bits.
+
+    Args:
+        config: What a config.json holds, of a former version too.
+    """
+    mixed = config.get("precision", "float32") != "float32"
+    return mixed and config.get("serving_precision", "trained") == "trained"
 
 
 _Answer = Callable[[np.ndarray], np.ndarray | None]

@@ -73,3 +73,24 @@ def test_an_export_holds_half_as_much_and_answers_the_same(tmp_path):
     assert exported.labeller(10**6) == exported.predict, "XLA rounds at other places"
     # Eight roundings to 8 bits, which XLA leaves out.
     np.testing.assert_allclose(exported.compiled()(WAVEFORMS), labels(model), rtol=8 * 2**-8)
+
+
+@pytest.mark.parametrize("chosen", ["trained", "float32"])
+def test_what_comes_before_the_network_is_copied_too(chosen):
+    """The means and variances of the channels, and the views of them."""
+    scaling = ((1.0, 2.0, 3.0, 4.0), (0.5, 1.0, 2.0, 4.0))
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = models.build(
+            "seqnet",
+            waveform_shape=(4, 400),
+            scaling=scaling,
+            views=("waveform", "log_envelope"),
+            **SETTINGS["seqnet"],
+        )
+    finally:
+        keras.config.set_dtype_policy("float32")
+    waveform = WAVEFORMS[:, :, :400]
+    served = precision.served(model, chosen).predict(waveform, verbose=0)
+    difference = np.abs(served - model.predict(waveform, verbose=0)).max()
+    assert difference == 0 if chosen == "trained" else 0 < difference < 0.1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfseq import models
+from tfseq import formats, models
 from tfseq.models import lowering
 from tfseq.saved_model import SavedModel
 from tfseq.serving import signatures
@@ -13,8 +13,8 @@ WAVEFORMS = np.random.default_rng(0).normal(size=(3, 4, 4000)).astype(np.float32
 
 @pytest.fixture(scope="module")
 def model():
-    """Its first layer is wide: 16,000 x 300 weights."""
-    return models.build("mlp", hidden_units=(300, 20), activation="tanh", dropout=0.5)
+    """Its first and its last layer are wide: 16,000 x 300 weights and 1100 x 4000."""
+    return models.build("mlp", hidden_units=(300, 1100), activation="tanh", dropout=0.5)
 
 
 def test_one_record_is_labelled_as_among_others(model):
@@ -32,18 +32,34 @@ def test_an_export_answers_any_number_of_records(model, tmp_path):
         answer = exported.predict(WAVEFORMS[:count])
         assert answer.shape == (count, 4000)
         np.testing.assert_allclose(answer, expected[:count], rtol=0, atol=1e-6)
+    graph = exported._serve.graph.as_graph_def()
+    assert "BatchMatMulV2" in {node.op for each in graph.library.function for node in each.node_def}
     # XLA would multiply more slowly.
     assert exported.compiled() == exported.predict
+    for to in ("tflite", "onnx"):
+        assert formats.convert(exported, tmp_path, to)[1] < 1e-5
 
 
-@pytest.mark.parametrize("size", [(4, 4001), (4, 4099)])
-def test_a_number_of_inputs_that_has_no_parts_is_taken_whole(size):
-    """4 x 4099 has the parts 1, 2 and 4."""
+@pytest.mark.parametrize("size", [(1, 16007), (4, 4001)])
+def test_inputs_that_have_no_parts_are_taken_whole_others_in_few(size):
+    """16007 is a prime number, 4 x 4001 has the parts 1, 2 and 4."""
     odd = models.build("mlp", waveform_shape=size, hidden_units=(280,), dropout=0)
     waveform = np.random.default_rng(1).normal(size=(1, *size)).astype(np.float32)
     infer = lowering.of_one_record(odd)
     expected = odd.predict(waveform, verbose=0)
     np.testing.assert_allclose(infer(waveform), expected, rtol=0, atol=1e-6)
+
+
+def test_a_wide_layer_does_not_keep_convolutions_from_own_kernels(tmp_path):
+    model = models.build("cnn", classifier=True)
+    signatures.save(model, tmp_path)
+    exported = SavedModel(tmp_path)
+    expected = model.predict(WAVEFORMS, verbose=0)
+    for predict in (exported.predict, exported.compiled()):
+        for count in (1, 3):
+            answer = predict(WAVEFORMS[:count])
+            np.testing.assert_allclose(answer, expected[:count], rtol=0, atol=1e-5)
+    assert exported.compiled() != exported.predict
 
 
 @pytest.mark.parametrize("name", ["cnn", "resnet", "conv_ae"])

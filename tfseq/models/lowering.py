@@ -47,6 +47,11 @@ def compiled_inference(model: keras.Model) -> Callable[[Tensor], Tensor]:
     return XlaInference(model) if pays(model) else functools.partial(model, training=False)
 
 
+def is_dense(model: keras.Model) -> bool:
+    """Whether what a model computes is wide dense layers, and no convolutions that are lowered."""
+    return any(wide_dense.is_wide(layer) for layer in model.layers) and not pays(model)
+
+
 def of_one_record(model: keras.Model) -> Callable[[Tensor], Tensor] | None:
     """Returns what computes a model's output for a single record faster; None if nothing does."""
     if not any(wide_dense.is_wide(layer) for layer in model.layers):

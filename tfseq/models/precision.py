@@ -1,8 +1,8 @@
 """In which types a model that was trained in mixed precision computes when it is served.
 
 Keras's mixed policies (`--config.precision`) keep float32 weights, which small updates need, and
-narrow them in every step. A model that is served is not updated: it holds the weights in the type
-that its layers compute in, in half the memory, and narrows nothing. Labels are the very same.
+narrow them in every step. A model that is served is not updated: it holds the weights of dense
+layers and convolutions in the type that these compute in, half the size. Labels are the very same.
 
 A processor without instructions for that type computes it far slower than float32.
 """
@@ -10,7 +10,10 @@ A processor without instructions for that type computes it far slower than float
 import keras
 from keras import layers
 
-_NARROWED = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv2DTranspose)
+_NARROWED = (
+    *(layers.Dense, layers.Conv1D, layers.Conv2D),
+    *(layers.Conv1DTranspose, layers.Conv2DTranspose),
+)
 
 
 def served(model: keras.Model, precision: str) -> keras.Model:
