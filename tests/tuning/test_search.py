@@ -205,11 +205,12 @@ def test_trials_are_deterministic_where_that_is_asked_for(builder, data_dir, tmp
 
 
 _SEARCH_AND_MEASURE = """
-import ctypes
+import gc
+import math
 import sys
 from pathlib import Path
 
-import psutil
+import keras
 
 from tfseq.tuning import options, running, studies, study
 
@@ -220,17 +221,14 @@ given = options.Options(
     Path(workdir), data_dir=data_dir, settings=settings, seeds=1, epochs=1, width_fraction=0.05)
 for name in ("mlp/initializer", "mlp/optimizer"):
     running.run(study.find(studies.ALL, [name]), given)
-    ctypes.CDLL(None).malloc_trim(0)  # what is freed, and kept by the C library, is no trial's
-    print("resident", psutil.Process().memory_info().rss)
+    gc.collect()
+    variables = [each for each in gc.get_objects() if isinstance(each, keras.Variable)]
+    print("held", sum(math.prod(each.shape) for each in variables))
 """
 
 
 def test_a_trial_gives_its_memory_back(builder, data_dir, tmp_path, python):
     said = python(_SEARCH_AND_MEASURE, tmp_path, data_dir)
-    before, after = map(int, re.findall(r"^resident (\d+)$", said, re.MULTILINE))
-    parameters = max(
-        row["parameters"] for row in results.read(tmp_path / "simulated_emg/mlp/optimizer")
-    )
-    assert parameters > 6e6
-    # Had they not, it would be five times the weights of float32, and as much for their slots.
-    assert after - before < 5 * 4 * parameters
+    # Not the process's memory: what TensorFlow and the C library keep of it is as much as a leak.
+    assert re.findall(r"^held (\d+)$", said, re.MULTILINE) == ["0", "0"]
+    assert len(results.read(tmp_path / "simulated_emg/mlp/optimizer")) > 1
