@@ -30,7 +30,7 @@ class SavedModel:
         waveform_shape: (channels, steps) of its input.
         config: The settings that it was trained with; empty if they are not beside it.
         has_intervals: Whether it answers `interval` beside `label`.
-        in_16_bits: Whether it computes in bfloat16 or float16, with weights in these.
+        in_16_bits: Whether it computes in bfloat16 or float16.
 
     Raises:
         UserError: If there is no model in the folder, or it is not one of tfseq's.

@@ -66,16 +66,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
             differs.
         checkpoint.Interrupted: After a SIGINT; what was trained is saved.
     """
-    run_config.refuse_other(config, workdir)
-    settled = run_data.settle_cache(config, training, workdir)
-    # A pipeline of TFX, which has no builders, keeps its own account of the data.
-    held = settled.data.cache == "always"
-    data = run_data.describe(training, validation, held=held) if training.builder else {}
-    run_data.refuse_other(data, workdir)
-    augmentation = Augmentation(**config.augmentation)
-    augmentation.require_steps(training.waveform_shape[1])
-    if config.data.service:
-        data_service.require(config.data.service)
+    settled, data = _settle(config, training, validation, workdir)
     folder = workdir / "checkpoints"
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
@@ -107,7 +98,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
                 metrics=restored.metrics if restored else None,
                 writes=team.writes,
             )
-            _fit(fitted, saver, settled, augmentation, training, validation, workdir / "logs", team)
+            _fit(fitted, saver, settled, training, validation, workdir / "logs", team)
     if team.share:
         # The chief goes on alone, with a model that is not shared.
         model = checkpoint_files.read_best(folder) if team.writes else model
@@ -130,6 +121,27 @@ def run_fn(fn_args: Any) -> None:
     training.run(fn_args)
 
 
+def _settle(
+    config: ConfigDict, training: Split, validation: Split, workdir: Path
+) -> tuple[ConfigDict, dict[str, Any]]:
+    """Refuses what cannot be, or is not what the run in the workdir began with.
+
+    Returns:
+        The settings, with it decided whether the records are held in memory; and what data.json
+        says of the data.
+    """
+    run_config.refuse_other(config, workdir)
+    settled = run_data.settle_cache(config, training, workdir)
+    # A pipeline of TFX, which has no builders, keeps its own account of the data.
+    held = settled.data.cache == "always"
+    data = run_data.describe(training, validation, held=held) if training.builder else {}
+    run_data.refuse_other(data, workdir)
+    Augmentation(**config.augmentation).require_steps(training.waveform_shape[1])
+    if config.data.service:
+        data_service.require(config.data.service)
+    return settled, data
+
+
 def _new_model(config: ConfigDict, training: Split) -> keras.Model:
     scaling = _fitted_scaling(config, training)
     steps = training.num_batches(config.batch_size)
@@ -147,7 +159,6 @@ def _fit(
     model: keras.Model,
     saver: checkpoint.Checkpoint,
     config: ConfigDict,
-    augmentation: Augmentation,
     training: Split,
     validation: Split,
     logs: Path,
@@ -181,7 +192,7 @@ def _fit(
                 seed=config.seed,
                 first_epoch=position.epoch,
                 first_step=position.step,
-                augmentation=augmentation,
+                augmentation=Augmentation(**config.augmentation),
                 share=team.share,
             )
             model.fit(

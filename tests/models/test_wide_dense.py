@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfseq import formats, models
 from tfseq.models import lowering
@@ -32,7 +33,7 @@ def test_an_export_answers_any_number_of_records(model, tmp_path):
         answer = exported.predict(WAVEFORMS[:count])
         assert answer.shape == (count, 4000)
         np.testing.assert_allclose(answer, expected[:count], rtol=0, atol=1e-6)
-    graph = exported._serve.graph.as_graph_def()
+    graph = tf.saved_model.load(str(tmp_path)).signatures["serving_default"].graph.as_graph_def()
     assert "BatchMatMulV2" in {node.op for each in graph.library.function for node in each.node_def}
     # XLA would multiply more slowly.
     assert exported.compiled() == exported.predict

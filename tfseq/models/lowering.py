@@ -49,7 +49,7 @@ def compiled_inference(model: keras.Model) -> Callable[[Tensor], Tensor]:
 
 def is_dense(model: keras.Model) -> bool:
     """Whether what a model computes is wide dense layers, and no convolutions that are lowered."""
-    return any(wide_dense.is_wide(layer) for layer in model.layers) and not pays(model)
+    return of_one_record(model) is not None and not pays(model)
 
 
 def of_one_record(model: keras.Model) -> Callable[[Tensor], Tensor] | None:
