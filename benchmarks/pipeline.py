@@ -70,7 +70,7 @@ def epochs(model: str, data_dir: str | None, turns: int) -> dict[str, Any]:
     """Returns the seconds of each epoch of `python -m tfseq.train`, as it prints them.
 
     An epoch is 10,000 records of training, 128 of validation, logs and a checkpoint. Bare steps are
-    timed by turns with runs of four epochs, the first of which compiles.
+    timed by turns with runs of four epochs, the first of which traces the step.
 
     Returns:
         `records` of an epoch, its `bare_seconds` by turn, and `seconds` of its epochs by turn.
@@ -94,7 +94,7 @@ def epochs(model: str, data_dir: str | None, turns: int) -> dict[str, Any]:
 
 
 def first_step(data_dir: str | None) -> float:
-    """Returns the seconds from the command to the end of its first step, compiled for it.
+    """Returns the seconds from the command to the end of its first step.
 
     It is an epoch of one step and its validation, imports and reading included.
     """

@@ -175,7 +175,7 @@ def _epochs(section: dict[str, Any]) -> str:
             ]
         )
     header = [f"epoch of {records} records", "bare steps, s", "epoch, s", "ratio (turns)"]
-    table = _table([*header, "first, which compiles two shapes, s"], rows)
+    table = _table([*header, "first, s"], rows)
     start = f"From the command to the end of its first step: {section['first_step_seconds']:.1f} s."
     return f"{table}\n\n{start}"
 

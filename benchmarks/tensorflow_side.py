@@ -22,7 +22,6 @@ def training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> C
     """A step as `tfseq.train` does it."""
     config = configs.get(name)
     config.lowering = _LOWERINGS.get(side, "auto")
-    config.batch_size = len(waveform)  # other sizes would be taken for the last of an epoch
     if side == BFLOAT16:
         config.precision = "mixed_bfloat16"
         keras.config.set_dtype_policy("mixed_bfloat16")

@@ -1,36 +1,122 @@
 """An optimizer's update in one pass over the weights."""
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 
 _LARGE = 1 << 20  # weights of an array from which a pass over memory costs more than a call
 
+Update = Callable[[tf.Tensor, tf.Variable, tf.Tensor], None]
+"""What takes a gradient, a variable and the learning rate, and changes the variable."""
+
 
 def fuse(optimizer: keras.optimizers.Optimizer) -> None:
-    """Has an optimizer update each large array in one compiled pass, on one device.
+    """Has an optimizer update each array in one pass, on one processor.
 
-    Keras's update is a dozen operations, each of which reads and writes arrays as large as the
-    weights: RMSprop's moves some 60 bytes a weight and holds two more copies of them. Compiled by
-    XLA it reads gradient, weight and average once and writes the latter two: 20 bytes. The
-    optimizer stays Keras's own, and is saved as such.
+    Keras's update is a dozen operations an array, which have to be called one by one, and each of
+    which reads and writes arrays as large as the weights: RMSprop's moves some 60 bytes a weight
+    and holds two more copies of them. TensorFlow has a single operation for small arrays. Large
+    ones are done in a pass that XLA compiles, which reads gradient, weight and average once and
+    writes the latter two: 20 bytes. The optimizer stays Keras's own, and is saved as such.
 
     Args:
-        optimizer: Changed in place.
+        optimizer: Changed in place; it is built.
     """
     update = optimizer.update_step
+    at_once = _at_once(optimizer) or update
 
-    def update_step(gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor) -> None:
+    def update_step(gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        learning_rate = tf.cast(learning_rate, variable.dtype)
         if math.prod(variable.shape) < _LARGE:
-            update(gradient, variable, learning_rate)
+            at_once(gradient, variable, learning_rate)
             return
 
         @tf.function(jit_compile=True)
         def in_one_pass(gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
             update(gradient, variable, learning_rate)
 
-        in_one_pass(gradient, tf.convert_to_tensor(learning_rate))
+        in_one_pass(gradient, learning_rate)
 
     optimizer.update_step = update_step
+
+
+def _at_once(optimizer: keras.optimizers.Optimizer) -> Update | None:
+    """Returns what updates an array by one operation of TensorFlow; None if there is none."""
+    kind = type(optimizer)
+    if kind in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
+        return _adam(optimizer)
+    if kind is keras.optimizers.RMSprop and not optimizer.centered:
+        return _rmsprop(optimizer)
+    return _sgd(optimizer) if kind is keras.optimizers.SGD else None
+
+
+def _adam(optimizer: keras.optimizers.Adam) -> Update:
+    def update(gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        step = tf.cast(optimizer.iterations.value + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=_slot(optimizer, optimizer._momentums, variable),
+            v=_slot(optimizer, optimizer._velocities, variable),
+            beta1_power=tf.pow(optimizer.beta_1, step),
+            beta2_power=tf.pow(optimizer.beta_2, step),
+            lr=learning_rate,
+            beta1=optimizer.beta_1,
+            beta2=optimizer.beta_2,
+            epsilon=optimizer.epsilon,
+            grad=gradient,
+        )
+
+    return update
+
+
+def _rmsprop(optimizer: keras.optimizers.RMSprop) -> Update:
+    # TensorFlow's always has a momentum; one of 0 needs room for what it forgets.
+    momentums = optimizer._momentums or [
+        tf.Variable(tf.zeros_like(slot.value)) if math.prod(slot.shape) < _LARGE else None
+        for slot in optimizer._velocities
+    ]
+
+    def update(gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        tf.raw_ops.ResourceApplyRMSProp(
+            var=variable.handle,
+            ms=_slot(optimizer, optimizer._velocities, variable),
+            mom=_slot(optimizer, momentums, variable),
+            lr=learning_rate,
+            rho=optimizer.rho,
+            momentum=optimizer.momentum,
+            epsilon=optimizer.epsilon,
+            grad=gradient,
+        )
+
+    return update
+
+
+def _sgd(optimizer: keras.optimizers.SGD) -> Update:
+    def update(gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        if not optimizer.momentum:
+            tf.raw_ops.ResourceApplyGradientDescent(
+                var=variable.handle, alpha=learning_rate, delta=gradient
+            )
+            return
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=_slot(optimizer, optimizer.momentums, variable),
+            lr=learning_rate,
+            grad=gradient,
+            momentum=optimizer.momentum,
+            use_nesterov=optimizer.nesterov,
+        )
+
+    return update
+
+
+def _slot(
+    optimizer: keras.optimizers.Optimizer,
+    slots: Sequence[keras.Variable | tf.Variable],
+    variable: tf.Variable,
+) -> tf.Tensor:
+    """Returns what an optimizer keeps of a variable."""
+    slot = slots[optimizer._get_variable_index(variable)]
+    return (slot.value if isinstance(slot, keras.Variable) else slot).handle

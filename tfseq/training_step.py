@@ -11,7 +11,7 @@ from tfseq.multi_worker_model import Shared
 from tfseq.native.training import NativelyTrained, has_few_channels
 
 WORTH_COMPILING = 1000
-"""Records an epoch from which compiling takes less time than it saves."""
+"""Records an epoch from which XLA takes less time to compile than it saves."""
 
 
 class OneProcessorStrategy(tf.distribute.OneDeviceStrategy):
@@ -99,8 +99,8 @@ def to_fit(
 ) -> keras.Model:
     """Returns what computes the steps: the model itself, or its weights in faster layouts.
 
-    XLA cannot compile a step of several replicas; there the layers stay as they are, and all
-    replicas see the statistics of the whole batch.
+    On several replicas the layers stay as they are, and all see the statistics of the whole batch:
+    XLA cannot compile a step of several, and own kernels see the records of one.
 
     Args:
         model: A compiled model.
@@ -131,10 +131,23 @@ def to_fit(
         if config.optimizer.clip_norm:
             replicas.clip_sum(model.optimizer)
         return model
+    return _on_one_device(model, config, num_records)
+
+
+def _on_one_device(model: keras.Model, config: ConfigDict, num_records: int) -> keras.Model:
+    # Not in the first step, which TensorFlow would trace twice for that.
+    model.optimizer.build(model.trainable_variables)
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
+    if not on_gpu and _has_kernels(model, config):
+        fused_update.fuse(model.optimizer)
+        lowered = NativelyTrained(model)
+        _compile(lowered, model.optimizer, config)
+        return lowered
     compiled = what_to_compile(model, config, num_records, on_gpu=on_gpu)
     if compiled == "lowered":
-        return _lowered(model, config, on_gpu=on_gpu)
+        lowered = lowering.Lowered(model)
+        _compile(lowered, model.optimizer, config, jit_compile=True)
+        return lowered
     if compiled == "model":
         _compile(model, model.optimizer, config, jit_compile=True)
     elif not on_gpu:
@@ -142,15 +155,14 @@ def to_fit(
     return model
 
 
-def _lowered(model: keras.Model, config: ConfigDict, *, on_gpu: bool) -> keras.Model:
-    """Returns what trains a model in other layouts, on a processor by own kernels if it can."""
-    own = config.lowering != "portable" and not on_gpu and has_few_channels(model)
-    if own and native.available():
-        lowered = NativelyTrained(model, config.batch_size)
-    else:
-        lowered = lowering.Lowered(model)
-    _compile(lowered, model.optimizer, config, jit_compile=True)
-    return lowered
+def _has_kernels(model: keras.Model, config: ConfigDict) -> bool:
+    """Whether own kernels are to train a model on a processor, and are there."""
+    return (
+        config.lowering in ("auto", "always")
+        and lowering.pays(model)
+        and has_few_channels(model)
+        and native.available()
+    )
 
 
 def what_to_compile(

@@ -71,6 +71,11 @@ class Records(Split):
         """Returns (waveform, label) record by record."""
         return tf.data.Dataset.range(self.num_records).map(self.lookup())
 
+    def in_memory(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns (waveforms, labels), a copy."""
+        with tf.device("CPU"):
+            return self.lookup()(tf.range(self.num_records))
+
     def lookup(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         """Returns a function from places among these records to (waveforms, labels)."""
         waveforms, labels = self.held

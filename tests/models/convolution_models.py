@@ -67,6 +67,9 @@ MODELS = {
         layers.Conv2DTranspose(1, 3),
         layers.Cropping2D(((1, 2), (3, 1))),
     ),
+    "an activation and then a pooling": lambda: image_model(
+        (4, 40, 2), layers.Conv2D(3, 3), layers.Activation("elu"), layers.MaxPooling2D(2)
+    ),
     "pooling of an odd image": lambda: image_model(
         (5, 42, 2),
         layers.Conv2D(3, 3, padding="same"),

@@ -1,4 +1,4 @@
-"""Builds the kernels, and calls them from a function that XLA compiles."""
+"""Builds the kernels and loads them, into the process and as operations of TensorFlow."""
 
 import ctypes
 import functools
@@ -8,13 +8,13 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from concurrent import futures
 from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 import tensorflow as tf
 from absl import logging
-from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
 _SOURCES = Path(__file__).parent
 # GNU's C++ allows a product and a sum to be one instruction; the standard's does not.
@@ -27,45 +27,42 @@ def available() -> bool:
     return kernels() is not None
 
 
+class Kernels(NamedTuple):
+    """The kernels of this process.
+
+    Attributes:
+        functions: What Python calls (`tfseq.native.stage`).
+        operations: What TensorFlow does (`tfseq.native.trained`).
+    """
+
+    functions: ctypes.CDLL
+    operations: ModuleType
+
+
 @functools.cache
-def kernels() -> ctypes.CDLL | None:
+def kernels() -> Kernels | None:
     """Returns the kernels, if they are available."""
     if sys.platform != "linux":
         return None
     try:
-        library = ctypes.CDLL(str(_built()))
+        path = str(_built())
+        # TensorFlow first: it takes note of the operations that a library brings as it loads it.
+        operations = tf.load_op_library(path)
+        return Kernels(ctypes.CDLL(path), operations)
     except FileNotFoundError as error:
         reason = f"no C++ compiler ({error.filename})"
     except subprocess.CalledProcessError as error:
         reason = (error.stderr.strip() or str(error)).splitlines()[0]
-    except (OSError, RuntimeError, ValueError, subprocess.TimeoutExpired) as error:
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        subprocess.TimeoutExpired,
+        tf.errors.OpError,
+    ) as error:
         reason = str(error)
-    else:
-        return library
     logging.warning("Without tfseq's own kernels, which are faster: %s", reason)
     return None
-
-
-def call(
-    name: str, operands: Sequence[tf.Tensor], shape: Sequence[int], integers: Sequence[int]
-) -> tf.Tensor:
-    """Calls a kernel, in a function that XLA compiles for the processor.
-
-    Args:
-        name: What stands behind `tfseq_` in `TFSEQ_CALL` in the sources.
-        operands: float32.
-        shape: Of the result, float32 too.
-        integers: What the kernel has to know besides.
-    """
-    (result,) = gen_xla_ops.xla_custom_call_v2(
-        operands,
-        call_target_name=f"tfseq_{name}",
-        backend_config=" ".join(map(str, integers)),
-        has_side_effect=False,
-        result_dtypes=[tf.float32],
-        result_shapes=[shape],
-    )
-    return result
 
 
 def _built() -> Path:
@@ -100,7 +97,7 @@ def _build(compiler: list[str], sources: list[Path], folder: Path) -> None:
     It needs TensorFlow's library, which a process that loads it has loaded. Linking to that takes
     ten seconds; to an empty one of the same name, none.
     """
-    (tensorflow,) = Path(tf.sysconfig.get_lib()).glob("libtensorflow_cc.so.*")
+    (tensorflow,) = Path(tf.sysconfig.get_lib()).glob("libtensorflow_framework.so.*")
     stub = folder / tensorflow.name
     named = f"-Wl,-soname,{tensorflow.name}"
     _run([*compiler, "-shared", named, "-x", "c++", os.devnull, "-o", str(stub)])

@@ -28,7 +28,7 @@ class Plan {
  public:
   explicit Plan(const std::vector<int>& numbers) {
     Reader from(numbers.data(), nullptr);
-    records_ = from.Number(), masks_ = from.Number(), wants_input_ = from.Number();
+    wants_input_ = from.Number();
     const int count = from.Number();
     output_ = from.Number();
     for (int image = 0; image < count; ++image) {
@@ -50,13 +50,7 @@ class Plan {
     int operand;
   };
 
-  // How many values a channel of a normalization has.
-  double Count(const ChainLayer& layer) const {
-    const Size& size = layer.size();
-    return double(records_) * size.height * size.width;
-  }
-
-  int records_, masks_, wants_input_, output_, statistics_ = 0, weights_ = 0;
+  int wants_input_, output_, statistics_ = 0, weights_ = 0;
   Images images_, rooms_;
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Layer*> writers_;            // of each image

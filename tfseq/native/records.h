@@ -1,33 +1,17 @@
-// What every call does: take integers from XLA, go through the records on all processors, sum up.
+// What every call does: go through the records on all processors, and sum up.
 #ifndef TFSEQ_NATIVE_RECORDS_H_
 #define TFSEQ_NATIVE_RECORDS_H_
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <cstdlib>
 #include <functional>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "xla/service/custom_call_target_registry.h"
-
 namespace tfseq {
-
-// The integers that a call is made with, in text.
-inline std::vector<int> Integers(const char* text, size_t length) {
-  const std::string copy(text, length);
-  std::vector<int> found;
-  const char* at = copy.c_str();
-  for (char* end; ; at = end) {
-    const long value = std::strtol(at, &end, 10);
-    if (end == at) return found;
-    found.push_back(static_cast<int>(value));
-  }
-}
 
 // Threads that wait for work; they are never joined, and end with the process.
 class Threads {
@@ -147,13 +131,5 @@ class SumsByRecord {
 };
 
 }  // namespace tfseq
-
-// A function that XLA calls with a place for the result, with the operands and with text.
-#define TFSEQ_CALL(name, call)                                                                  \
-  extern "C" void name(float* out, const float** in, const char* text, size_t length, void*) { \
-    using namespace tfseq;                                                                      \
-    call;                                                                                       \
-  }                                                                                             \
-  XLA_CPU_REGISTER_CUSTOM_CALL_TARGET(name);
 
 #endif  // TFSEQ_NATIVE_RECORDS_H_

@@ -30,10 +30,10 @@ class Stage:
     @functools.cached_property
     def _held(self) -> ctypes.c_void_p:
         """What the kernels hold of it."""
-        new = library.kernels()[f"tfseq_new_{self._kind}"]
+        new = library.kernels().functions[f"tfseq_new_{self._kind}"]
         new.restype = ctypes.c_void_p
         held = ctypes.c_void_p(new(self._numbers.ctypes, self._weights.ctypes))
-        weakref.finalize(self, library.kernels().tfseq_delete, held)
+        weakref.finalize(self, library.kernels().functions.tfseq_delete, held)
         return held
 
     def __call__(self, values: np.ndarray) -> np.ndarray | None:
@@ -41,4 +41,4 @@ class Stage:
         values = np.ascontiguousarray(values, np.float32)
         found = np.empty((len(values), *self._shape), np.float32)
         pointers = self._held, values.ctypes, found.ctypes
-        return found if library.kernels().tfseq_run(*pointers, len(values)) else None
+        return found if library.kernels().functions.tfseq_run(*pointers, len(values)) else None

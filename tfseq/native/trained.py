@@ -2,11 +2,10 @@
 
 An image holds no values: what is done to it is written down (`tfseq.native.recorded`), and the
 kernels compute all of it where its values are asked for, and its gradients at once
-(`tfseq/native/training.cc`). They go with XLA alone, and with a batch whose size is known.
+(`tfseq/native/training.h`).
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -17,10 +16,8 @@ from tfseq.models import normalization
 from tfseq.models.image import Layout, Tensor
 from tfseq.native import recorded, sequence_rules
 from tfseq.native.chain import Chain, ChainStep, joined
-from tfseq.native.library import call
-from tfseq.native.program import Kind, Program, Step
-
-_BEHIND = 64  # values behind what is kept of a record: tfseq/native/plan.h
+from tfseq.native.library import kernels
+from tfseq.native.program import Program, Step
 
 
 class _Training(Program):
@@ -42,7 +39,7 @@ class _Training(Program):
     def output(self, image: int) -> Tensor:
         """Returns the values of an image, (batch, channels, height, width)."""
         steps = joined(self, image)
-        masks = tf.concat(self.masks, 1) if self.masks else tf.zeros((self.x.shape[0], 0))
+        masks = tf.concat(self.masks, 1) if self.masks else tf.zeros((tf.shape(self.x)[0], 0))
         arrays = [tf.convert_to_tensor(each) for step in steps for each in step.weights]
         values, statistics = _compute(self, image, steps)(self.x, masks, *arrays)
         for layer in _normalizations(steps):
@@ -87,7 +84,7 @@ class Trained(recorded.Recorded):
         try:
             return self._chain(Chain(before=recorded.slope(function)))
         except recorded.NotKnownError:
-            # What XLA computes begins another program.
+            # What TensorFlow computes begins another program.
             values = function(self._values())
             program = _Training(values, one_high=self.program.one_high, wanted=True)
             return type(self)(program, 0, self.shape)
@@ -96,10 +93,9 @@ class Trained(recorded.Recorded):
         """Drops whole channels of a record."""
         if not training or not layer.rate:
             return self
-        masks, shape = self.program.masks, (self.program.x.shape[0], self.shape[2])
-        seed = tf.bitcast(tf.cast(layer.seed_generator.next(), tf.uint32), tf.float32)
-        chances = tf.reshape(call("uniform", [seed], [math.prod(shape)], [math.prod(shape)]), shape)
-        masks.append(tf.where(chances >= layer.rate, 1.0 / (1.0 - layer.rate), 0.0))
+        masks = self.program.masks
+        ones = tf.ones((tf.shape(self.program.x)[0], self.shape[2]))
+        masks.append(keras.random.dropout(ones, layer.rate, seed=layer.seed_generator))
         return self._chain(Chain(mask=sum(mask.shape[1] for mask in masks[:-1])))
 
     def normalize(
@@ -134,11 +130,11 @@ class Trained(recorded.Recorded):
 
 
 def _channels_moved(x: Tensor, source: int, target: int) -> Tensor:
-    """Moves the channels of images; one channel moves nothing in memory, which XLA does not see."""
+    """Moves the channels of images; one channel moves nothing in memory."""
     order = [axis for axis in range(4) if axis != source]
     order.insert(target, source)
     if x.shape[source] == 1:
-        return tf.reshape(x, [x.shape[axis] for axis in order])
+        return tf.reshape(x, [-1, *(x.shape[axis] for axis in order[1:])])
     return tf.transpose(x, order)
 
 
@@ -174,29 +170,28 @@ def _compute(
     program: _Training, image: int, steps: Sequence[Step]
 ) -> Callable[..., tuple[Tensor, Tensor]]:
     """Returns what computes an image and the statistics of (x, masks, *arrays)."""
-    batch, masks = program.x.shape[0], sum(mask.shape[1] for mask in program.masks)
-    integers = [batch, masks, int(program.wanted), *program.numbers(image, steps)]
-    shape = (batch, *program.shape(image))
-    statistics = 2 * sum(layer.gamma.shape[0] for layer in _normalizations(steps))
-    convolutions = [step for step in steps if step.numbers[0] == Kind.CONVOLVE]
-    kept = sum(math.prod(program.shape(step.numbers[2])) for step in convolutions)
-    kept = batch * (kept + _BEHIND)
+    numbers = [int(program.wanted), *program.numbers(image, steps)]
+    channels = [layer.gamma.shape[0] for layer in _normalizations(steps)]
+    operations = kernels().operations
 
     @tf.custom_gradient
     def compute(x: Tensor, masks: Tensor, *arrays: Tensor) -> tuple[tuple[Tensor, ...], Callable]:
-        operands = [x, masks, tf.concat([tf.reshape(each, [-1]) for each in arrays], 0)]
-        size = math.prod(shape)
-        found = call("train_forward", operands, [size + statistics + kept], integers)
+        weights = tf.concat([tf.zeros(0), *(tf.reshape(each, [-1]) for each in arrays)], 0)
+        operands = x, masks, weights
+        output, statistics, kept = operations.tfseq_train_forward(*operands, numbers=numbers)
+        output.set_shape((x.shape[0], *program.shape(image)))
+        statistics.set_shape([2 * sum(channels)])
 
         def gradient(upstream: Tensor, _: Tensor) -> tuple[Tensor, ...]:
-            sizes = [math.prod(each.shape) for each in arrays]
-            sizes.append(math.prod(x.shape) if program.wanted else 0)
-            back = call("train_backward", [*operands, found, upstream], [sum(sizes)], integers)
-            *parts, of_x = tf.split(back, sizes)
-            of_x = tf.reshape(of_x, x.shape) if program.wanted else tf.zeros_like(x)
+            of_weights, of_x = operations.tfseq_train_backward(
+                *operands, statistics, kept, upstream, numbers=numbers
+            )
             shapes = [each.shape for each in arrays]
+            sizes = [shape.num_elements() for shape in shapes]
+            parts = tf.split(of_weights, sizes) if arrays else []
+            of_x = of_x if program.wanted else tf.zeros_like(x)
             return of_x, tf.zeros_like(masks), *map(tf.reshape, parts, shapes)
 
-        return (tf.reshape(found[:size], shape), found[size : size + statistics]), gradient
+        return (output, statistics), gradient
 
     return compute

@@ -4,11 +4,12 @@
 // lies between is computed record by record, so that it stays in the cache. What convolutions write
 // is kept from one cut to the next and for the gradients, and so are the gradients of what they
 // read; all else is computed again where it is needed, which takes less time than to keep it.
+#ifndef TFSEQ_NATIVE_TRAINING_H_
+#define TFSEQ_NATIVE_TRAINING_H_
 
 #include <algorithm>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,17 +17,29 @@
 #include "records.h"
 
 namespace tfseq {
-namespace {
+
+// What a training begins with: records, what each is multiplied by, and the weights.
+struct Batch {
+  int records, masks;  // masks of a record
+  const float *image, *mask_values, *weights;
+};
 
 class Training : private Plan {
  public:
   using Plan::Plan;
 
-  // The output of all records; then the statistics of all normalizations; then what is kept.
-  void Forward(const float* image, const float* masks, const float* weights, float* to) {
+  // How many values come of all normalizations, and are kept for the gradients of some records.
+  size_t statistics() const { return statistics_; }
+  size_t kept(int records) const { return records * kept_of_a_record_; }
+  const Size& output() const { return images_[output_].size; }
+  const Size& input() const { return images_[0].size; }
+  int64_t weights() const { return weights_; }
+  bool wants_input() const { return wants_input_; }
+
+  // Writes the output of all records, the statistics of all normalizations and what is kept.
+  void Forward(const Batch& batch, float* to, float* statistics, float* kept) {
     std::lock_guard<std::mutex> lock(mutex_);
-    float* statistics = to + records_ * images_[output_].size.values();
-    Begin(image, masks, weights, statistics + statistics_);
+    Begin(batch, kept);
     known_.assign(images_.size(), false);
     for (const Phase& phase : forward_) {
       SumsByRecord sums(records_, phase.normalization ? phase.normalization->statistics() : 0);
@@ -57,12 +70,11 @@ class Training : private Plan {
     }
   }
 
-  // The gradients of all weights; then that of the image, if it is wanted.
-  void Backward(const float* image, const float* masks, const float* weights, float* forward,
-                const float* upstream, float* to) {
+  // Writes the gradients of all weights, and that of the image, if it is wanted.
+  void Backward(const Batch& batch, const float* statistics, const float* kept,
+                const float* upstream, float* of_weights, float* of_image) {
     std::lock_guard<std::mutex> lock(mutex_);
-    const float* statistics = forward + records_ * images_[output_].size.values();
-    Begin(image, masks, weights, forward + records_ * images_[output_].size.values() + statistics_);
+    Begin(batch, const_cast<float*>(kept));
     known_.assign(images_.size(), true);
     for (const Phase& phase : forward_) {
       if (!phase.normalization) continue;
@@ -72,13 +84,12 @@ class Training : private Plan {
     upstream_ = upstream;
     const std::unique_ptr<float[]> handed(new float[records_ * handed_of_a_record_]);
     handed_ = handed.get();
-    std::fill(to, to + weights_, 0.0f);
-    for (const Phase& phase : backward_) RunBackward(phase, to);
+    std::fill(of_weights, of_weights + weights_, 0.0f);
+    for (const Phase& phase : backward_) RunBackward(phase, of_weights);
     if (!wants_input_) return;
-    float* gradient = to + weights_;
     ForEachFrame([&](int record, Work& work) {
       Gradient(record, work, 0);
-      work.frame.gradients[0].CopyTo(gradient + record * images_[0].size.values());
+      work.frame.gradients[0].CopyTo(of_image + record * images_[0].size.values());
     });
   }
 
@@ -89,9 +100,10 @@ class Training : private Plan {
     std::vector<char> has_value, has_gradient;
   };
 
-  void Begin(const float* image, const float* masks, const float* weights, float* kept) {
-    image_ = image, mask_values_ = masks, kept_values_ = kept;
-    for (const auto& layer : layers_) layer->Read(weights + weight_at_[layer.get()]);
+  void Begin(const Batch& batch, float* kept) {
+    records_ = batch.records, masks_ = batch.masks;
+    image_ = batch.image, mask_values_ = batch.mask_values, kept_values_ = kept;
+    for (const auto& layer : layers_) layer->Read(batch.weights + weight_at_[layer.get()]);
   }
 
   // Calls run(record, work) for each record.
@@ -184,6 +196,12 @@ class Training : private Plan {
                                        to + weight_at_[phase.normalization]);
   }
 
+  // How many values a channel of a normalization has.
+  double Count(const ChainLayer& layer) const {
+    const Size& size = layer.size();
+    return double(records_) * size.height * size.width;
+  }
+
   float* Kept(int record, int image) const {
     return kept_values_ + record * kept_of_a_record_ + kept_[image];
   }
@@ -191,7 +209,8 @@ class Training : private Plan {
     return handed_ + record * handed_of_a_record_ + handed_at_.at(layer);
   }
 
-  // A batch.
+  // Of the batch.
+  int records_ = 0, masks_ = 0;
   const float *image_ = nullptr, *mask_values_ = nullptr, *upstream_ = nullptr;
   float *kept_values_ = nullptr, *handed_ = nullptr;
   std::vector<char> known_;  // which images are kept by now
@@ -199,29 +218,6 @@ class Training : private Plan {
   Desks<Work> desks_;
 };
 
-// The training of a text, with all that it works with. Of many, those that were used last are held.
-std::shared_ptr<Training> TrainingOf(const char* text, size_t length) {
-  constexpr size_t kMost = 8;
-  using Named = std::pair<std::string, std::shared_ptr<Training>>;
-  static std::mutex mutex;
-  static auto* trainings = new std::vector<Named>;
-  std::lock_guard<std::mutex> lock(mutex);
-  const std::string name(text, length);
-  const auto found = std::find_if(trainings->begin(), trainings->end(),
-                                  [&](const Named& each) { return each.first == name; });
-  if (found != trainings->end()) {
-    std::rotate(found, found + 1, trainings->end());
-  } else {
-    if (trainings->size() == kMost) trainings->erase(trainings->begin());
-    trainings->emplace_back(name, std::make_shared<Training>(Integers(text, length)));
-  }
-  return trainings->back().second;
-}
-
-}  // namespace
 }  // namespace tfseq
 
-TFSEQ_CALL(tfseq_train_forward, TrainingOf(text, length)->Forward(in[0], in[1], in[2], out))
-TFSEQ_CALL(tfseq_train_backward,
-           TrainingOf(text, length)
-               ->Backward(in[0], in[1], in[2], const_cast<float*>(in[3]), in[4], out))
+#endif  // TFSEQ_NATIVE_TRAINING_H_
