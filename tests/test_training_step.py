@@ -4,7 +4,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from tfseq import configs, models
+from tfseq import configs, models, training_step
 from tfseq.training_step import WORTH_COMPILING, make_strategy, what_to_compile
 
 SETTINGS = {"mlp": {"hidden_units": (8,), "dropout": 0}, "seqnet": {"filters": 8, "blocks": 1}}
@@ -58,3 +58,21 @@ def test_a_cpu_takes_batches_where_they_are_made_and_a_gpu_has_them_brought():
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
     assert (strategy.experimental_distribute_dataset(data) is data) == (not on_gpu)
     assert strategy.num_replicas_in_sync == 1
+
+
+def test_what_a_checkpoint_says_of_the_loss_scale_is_kept():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        config = configs.get("mlp")
+        config.model.hidden_units, config.model.dropout = (8,), (0.0,)
+        config.precision = "mixed_float16"
+        with tf.device("CPU:0"):
+            model = training_step.new_model(config, (4, 40))
+            model.optimizer.build(model.trainable_variables)
+            before = [id(variable) for variable in model.optimizer.variables]
+            model.optimizer.dynamic_scale.assign(64.0)
+            fitted = training_step.to_fit(model, config, 8, make_strategy("one_device"))
+        assert [id(variable) for variable in fitted.optimizer.variables] == before
+        assert float(fitted.optimizer.dynamic_scale) == 64.0
+    finally:
+        keras.config.set_dtype_policy("float32")

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-_LARGE = 1 << 20  # weights of an array from which a pass over memory costs more than a call
+_LARGE = 1 << 20  # weights of an array from which XLA takes fewer passes over memory
 
 Update = Callable[[tf.Tensor, tf.Variable, tf.Tensor], None]
 """What takes a gradient, a variable and the learning rate, and changes the variable."""
 
 
 def fuse(optimizer: keras.optimizers.Optimizer) -> None:
-    """Has an optimizer update each array in one pass, on one processor.
+    """Has an optimizer update arrays in one pass each where it can, on one processor.
 
     Keras's update is a dozen operations an array, which have to be called one by one, and each of
     which reads and writes arrays as large as the weights: RMSprop's moves some 60 bytes a weight
@@ -22,10 +22,12 @@ def fuse(optimizer: keras.optimizers.Optimizer) -> None:
     writes the latter two: 20 bytes. The optimizer stays Keras's own, and is saved as such.
 
     Args:
-        optimizer: Changed in place; it is built.
+        optimizer: Changed in place; it is built. Its `update_step` has what is held besides its
+            variables, `scratch`.
     """
     update = optimizer.update_step
-    at_once = _at_once(optimizer) or update
+    scratch = _scratch(optimizer)
+    at_once = _at_once(optimizer, scratch) or update
 
     def update_step(gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         learning_rate = tf.cast(learning_rate, variable.dtype)
@@ -39,22 +41,25 @@ def fuse(optimizer: keras.optimizers.Optimizer) -> None:
 
         in_one_pass(gradient, learning_rate)
 
+    update_step.scratch = scratch
     optimizer.update_step = update_step
 
 
-def _at_once(optimizer: keras.optimizers.Optimizer) -> Update | None:
+def _at_once(
+    optimizer: keras.optimizers.Optimizer, scratch: Sequence[keras.Variable]
+) -> Update | None:
     """Returns what updates an array by one operation of TensorFlow; None if there is none."""
     kind = type(optimizer)
     if kind in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
         return _adam(optimizer)
     if kind is keras.optimizers.RMSprop and not optimizer.centered:
-        return _rmsprop(optimizer)
+        return _rmsprop(optimizer, optimizer._momentums or scratch)
     return _sgd(optimizer) if kind is keras.optimizers.SGD else None
 
 
 def _adam(optimizer: keras.optimizers.Adam) -> Update:
     def update(gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
-        step = tf.cast(optimizer.iterations.value + 1, variable.dtype)
+        step = tf.cast(optimizer.iterations + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=_slot(optimizer, optimizer._momentums, variable),
@@ -71,13 +76,18 @@ def _adam(optimizer: keras.optimizers.Adam) -> Update:
     return update
 
 
-def _rmsprop(optimizer: keras.optimizers.RMSprop) -> Update:
-    # TensorFlow's always has a momentum; one of 0 needs room for what it forgets.
-    momentums = optimizer._momentums or [
-        tf.Variable(tf.zeros_like(slot.value)) if math.prod(slot.shape) < _LARGE else None
-        for slot in optimizer._velocities
+def _scratch(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Returns room for what a momentum of 0 forgets: TensorFlow's RMSprop always has one."""
+    if type(optimizer) is not keras.optimizers.RMSprop or optimizer.momentum:
+        return []
+    shapes = [slot.shape for slot in optimizer._velocities]
+    return [
+        keras.Variable(tf.zeros(shape if math.prod(shape) < _LARGE else 0), trainable=False)
+        for shape in shapes
     ]
 
+
+def _rmsprop(optimizer: keras.optimizers.RMSprop, momentums: Sequence[keras.Variable]) -> Update:
     def update(gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         tf.raw_ops.ResourceApplyRMSProp(
             var=variable.handle,
@@ -114,9 +124,8 @@ def _sgd(optimizer: keras.optimizers.SGD) -> Update:
 
 def _slot(
     optimizer: keras.optimizers.Optimizer,
-    slots: Sequence[keras.Variable | tf.Variable],
+    slots: Sequence[keras.Variable],
     variable: tf.Variable,
 ) -> tf.Tensor:
     """Returns what an optimizer keeps of a variable."""
-    slot = slots[optimizer._get_variable_index(variable)]
-    return (slot.value if isinstance(slot, keras.Variable) else slot).handle
+    return slots[optimizer._get_variable_index(variable)].value.handle

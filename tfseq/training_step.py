@@ -105,7 +105,7 @@ def to_fit(
     Args:
         model: A compiled model.
         config: Its settings.
-        num_records: Records of an epoch: few are not worth compiling for.
+        num_records: Records of an epoch: few are not worth XLA's compiling.
         strategy: Where it will train.
 
     Raises:
@@ -135,8 +135,8 @@ def to_fit(
 
 
 def _on_one_device(model: keras.Model, config: ConfigDict, num_records: int) -> keras.Model:
-    # Not in the first step, which TensorFlow would trace twice for that.
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:  # that of a checkpoint is
+        model.optimizer.build(model.trainable_variables)
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
     if not on_gpu and _has_kernels(model, config):
         fused_update.fuse(model.optimizer)
@@ -170,6 +170,7 @@ def what_to_compile(
 ) -> str:
     """Returns what XLA is to compile on one device: "lowered", "model" or "nothing".
 
+    Own kernels come before (`to_fit`).
     Convolutions are compiled in other layouts. What has none gains on a GPU, where the update of
     216 million weights by single operations takes four times as long as all of the compiled step.
 

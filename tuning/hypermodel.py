@@ -151,7 +151,7 @@ class TrialModel(keras_tuner.HyperModel):
             fitted = training_step.to_fit(model, config, training.num_records, self._strategy)
             history = fitted.fit(
                 batches,
-                validation_data=evaluation_batches(validation, config.batch_size),
+                validation_data=evaluation_batches(validation, config.batch_size, cache="always"),
                 steps_per_epoch=training.num_batches(config.batch_size),
                 epochs=config.epochs,
                 callbacks=called,
@@ -167,7 +167,8 @@ def _free(model: keras.Model) -> None:
     TensorFlow 2.21 keeps the variables of a model that was trained, even once nothing refers to it
     (tensorflow#61791): a search would take more memory with every trial.
     """
-    for variable in (*model.variables, *model.optimizer.variables):
+    scratch = getattr(model.optimizer.update_step, "scratch", ())
+    for variable in (*model.variables, *model.optimizer.variables, *scratch):
         for each in getattr(variable.value, "values", (variable.value,)):
             nothing = tf.zeros((0,), each.dtype)
             tf.raw_ops.AssignVariableOp(resource=each.handle, value=nothing, validate_shape=False)

@@ -110,6 +110,7 @@ bool Register(const char* name, std::vector<const char*> inputs, std::vector<con
   for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(definition, input);
   for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(definition, output);
   TF_RegisterOpDefinition(definition, status.get());
+  if (TF_GetCode(status.get()) != TF_OK) return false;
   TF_RegisterKernelBuilder(
       name, TF_NewKernelBuilder(name, "CPU", NewTraining, compute, DeleteTraining), status.get());
   return TF_GetCode(status.get()) == TF_OK;

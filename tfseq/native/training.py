@@ -34,8 +34,8 @@ def _begins_with_weights(model: keras.Model) -> bool:
 class NativelyTrained(Lowered):
     """A lowered model that is trained and measured by own kernels, on one processor.
 
-    They are operations of TensorFlow: nothing is compiled. Evaluation does without TensorFlow
-    (`tfseq.native.inference`).
+    They are operations of TensorFlow, batch by batch, whatever is asked of `compile`. Evaluation
+    does without TensorFlow (`tfseq.native.inference`).
 
     Args:
         model: As for `Lowered`.
@@ -58,17 +58,22 @@ class NativelyTrained(Lowered):
     def make_train_function(self, force: bool = False) -> None:
         """Makes what takes a batch of an iterator and a step with it.
 
-        Keras's goes by way of a distribution strategy, a millisecond or two a step.
+        Keras's goes by way of a distribution strategy in every step, a millisecond or two; here
+        it is there as the step is traced.
         """
         if self.train_function and not force:
             return
-        step = tf.function(self.train_step, autograph=False, reduce_retracing=True)
-        traced = tf.function(lambda iterator: self.train_step(next(iterator)), autograph=False)
+
+        def step(data: Any) -> dict[str, Tensor]:
+            return self.distribute_strategy.run(self.train_step, args=(data,))
+
+        of_batch = tf.function(step, autograph=False, reduce_retracing=True)
+        of_next = tf.function(lambda iterator: step(next(iterator)), autograph=False)
 
         def train(iterator: Any) -> dict[str, Tensor]:
             # Python's is a single batch: `train_on_batch`.
             of_data_set = isinstance(iterator, tf.data.Iterator)
-            return traced(iterator) if of_data_set else step(next(iterator))
+            return of_next(iterator) if of_data_set else of_batch(next(iterator))
 
         self.train_function = train
 
@@ -90,7 +95,7 @@ class NativelyTrained(Lowered):
 
     def _label(self, waveform: Tensor) -> Tensor:
         if not tf.executing_eagerly():
-            return self.plain(waveform, training=False)  # Keras asks for its shape alone
+            return self.plain(waveform, training=False)  # such as for its shape
         infer = self._inference()
         labels = infer(waveform.numpy()) if infer else None
         # Layers that the kernels do not know, and what is not finite, are left to TensorFlow.
