@@ -19,6 +19,7 @@ NOT_KNOWN = {
     "more padding than image",
     "as wide as whole vectors",  # a kernel of 63 steps
     "transposed",  # a sigmoid
+    "an activation and then a pooling",  # an elu
     "pooling of an odd image with padding",
     "pooling without normalization",  # a tanh
     "other poolings",
