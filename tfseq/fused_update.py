@@ -45,6 +45,17 @@ def fuse(optimizer: keras.optimizers.Optimizer) -> None:
     optimizer.update_step = update_step
 
 
+def _scratch(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Returns room for what a momentum of 0 forgets: TensorFlow's RMSprop always has one."""
+    if type(optimizer) is not keras.optimizers.RMSprop or optimizer.momentum:
+        return []
+    shapes = [slot.shape for slot in optimizer._velocities]
+    return [
+        keras.Variable(tf.zeros(shape if math.prod(shape) < _LARGE else 0), trainable=False)
+        for shape in shapes
+    ]
+
+
 def _at_once(
     optimizer: keras.optimizers.Optimizer, scratch: Sequence[keras.Variable]
 ) -> Update | None:
@@ -74,17 +85,6 @@ def _adam(optimizer: keras.optimizers.Adam) -> Update:
         )
 
     return update
-
-
-def _scratch(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
-    """Returns room for what a momentum of 0 forgets: TensorFlow's RMSprop always has one."""
-    if type(optimizer) is not keras.optimizers.RMSprop or optimizer.momentum:
-        return []
-    shapes = [slot.shape for slot in optimizer._velocities]
-    return [
-        keras.Variable(tf.zeros(shape if math.prod(shape) < _LARGE else 0), trainable=False)
-        for shape in shapes
-    ]
 
 
 def _rmsprop(optimizer: keras.optimizers.RMSprop, momentums: Sequence[keras.Variable]) -> Update:

@@ -170,9 +170,9 @@ def what_to_compile(
 ) -> str:
     """Returns what XLA is to compile on one device: "lowered", "model" or "nothing".
 
-    Own kernels come before (`to_fit`).
-    Convolutions are compiled in other layouts. What has none gains on a GPU, where the update of
-    216 million weights by single operations takes four times as long as all of the compiled step.
+    Convolutions are compiled in other layouts, where own kernels do not train them. What has none
+    gains on a GPU, where the update of 216 million weights by single operations takes four times as
+    long as all of the compiled step.
 
     Args:
         model: A compiled model.
