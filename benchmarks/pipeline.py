@@ -1,5 +1,6 @@
 """Measures what is around the steps: reading, epochs, the time until the first step, memory."""
 
+import itertools
 import os
 import re
 import statistics
@@ -67,10 +68,11 @@ def _loader(folder: str, workers: int) -> Any:
 
 
 def epochs(model: str, data_dir: str | None, turns: int) -> dict[str, Any]:
-    """Returns the seconds of each epoch of `python -m tfseq.train`, as it prints them.
+    """Returns the seconds of each epoch of `python -m tfseq.train`.
 
     An epoch is 10,000 records of training, 128 of validation, logs and a checkpoint. Bare steps are
-    timed by turns with runs of four epochs, the first of which traces the step.
+    timed by turns with runs of four epochs. The first traces the step, and is as long as the run
+    says: it begins when the records have been read. The others are from line to line.
 
     Returns:
         `records` of an epoch, its `bare_seconds` by turn, and `seconds` of its epochs by turn.
@@ -84,7 +86,8 @@ def epochs(model: str, data_dir: str | None, turns: int) -> dict[str, Any]:
         for _ in range(turns):
             bare = statistics.median(steps.run(20)) / 1000 * _RECORDS / _BATCH_SIZE
             run = _train(model, data_dir, "--epochs=4", *flags)
-            seconds = [float(s) for s in re.findall(r"\((\S+) s\)", run.printed)]
+            first = float(re.search(r"\((\S+) s\)", run.printed)[1])
+            seconds = [first, *(round(b - a, 3) for a, b in itertools.pairwise(run.epoch_ends))]
             print(f"  {model}: bare steps {bare:.2f} s, epochs {seconds} s", flush=True)
             found["bare_seconds"].append(bare)
             found["seconds"].append(seconds)
@@ -103,7 +106,7 @@ def first_step(data_dir: str | None) -> float:
     datasets.load("simulated_emg", data_dir=data_dir)  # the first run would build it
     flags = ("--config.data.train_split=train[:128]", "--config.data.validation_split=train[:8]")
     run = _train("cnn", data_dir, "--epochs=1", "--config.lowering=always", *flags)
-    return run.first_epoch_seconds
+    return run.epoch_ends[0]
 
 
 def memory(model: str, data_dir: str | None) -> float:
@@ -114,7 +117,7 @@ def memory(model: str, data_dir: str | None) -> float:
 
 class _Run(NamedTuple):
     printed: str
-    first_epoch_seconds: float  # from the command to the end of the epoch
+    epoch_ends: list[float]  # seconds from the command on
     peak_gigabytes: float
 
 
@@ -123,15 +126,15 @@ def _train(model: str, data_dir: str | None, *flags: str) -> _Run:
         command = [sys.executable, "-m", "tfseq.train", f"--model={model}", *flags]
         command += [f"--workdir={folder}/run", f"--export_dir={folder}/exports"]
         command += [f"--data_dir={Path(data_dir).absolute()}"] if data_dir else []
-        start, first, lines = time.perf_counter(), 0.0, []
+        start, ends, lines = time.perf_counter(), [], []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout:
                 lines.append(line)
-                if line.startswith("epoch 1/"):
-                    first = time.perf_counter() - start
+                if line.startswith("epoch "):
+                    ends.append(time.perf_counter() - start)
             # Its peak, or this process's if that is higher: `exec` hands it on.
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} failed")
-        return _Run("".join(lines), first, usage.ru_maxrss * 1024 / 1e9)
+        return _Run("".join(lines), ends, usage.ru_maxrss * 1024 / 1e9)

@@ -37,7 +37,7 @@ epochs(20, 220)
 grown = process.memory_info().rss - before
 logs.on_train_end()
 
-found = {}
+found, plugins = {}, set()
 for path in Path(sys.argv[1]).rglob("events*"):
     for event in tf.compat.v1.train.summary_iterator(str(path)):
         for value in event.summary.value:
@@ -45,7 +45,8 @@ for path in Path(sys.argv[1]).rglob("events*"):
                 tag = f"{path.parent.name} {value.tag}"
                 number = tf.make_ndarray(value.tensor).item()
                 found.setdefault(tag, []).append([event.step, number])
-print(json.dumps({"grown": grown, "found": found}))
+                plugins.add(value.metadata.plugin_data.plugin_name)
+print(json.dumps({"grown": grown, "found": found, "plugins": list(plugins)}))
 """
 
 
@@ -61,6 +62,7 @@ def test_the_logs_hold_the_values_of_every_epoch(logged):
         assert steps == tuple(range(220))
         assert values == pytest.approx([factor * step + 0.1 for step in steps])
     assert "train epoch_learning_rate" in logged["found"]
+    assert logged["plugins"] == ["scalars"]  # the page of TensorBoard that shows them
 
 
 def test_memory_does_not_grow_with_the_steps(logged):

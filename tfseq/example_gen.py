@@ -190,7 +190,11 @@ def _from_memory(
     def order(epoch: tf.Tensor) -> tf.data.Dataset:
         indices = tf.range(split.num_records, dtype=tf.int64)
         shuffled = tf.random.experimental.stateless_shuffle(indices, seed=[seed, epoch])
-        return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
+        # Not `batch`, which would put them together number by number: 0.2 ms.
+        whole = split.num_records // batch_size * batch_size
+        batches = tf.data.Dataset.from_tensor_slices(tf.reshape(shuffled[:whole], (-1, batch_size)))
+        rest = tf.data.Dataset.from_tensors(shuffled[whole:])
+        return batches.concatenate(rest.take(int(whole < split.num_records)))
 
     places = _epochs(first_epoch).flat_map(order)
     if not share:

@@ -35,16 +35,22 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
 
 class _Summary:
-    """`tf.summary`, with arrays in place of Python's numbers: those are not kept."""
+    """`tf.summary`, with arrays in place of Python's numbers: those are not kept.
+
+    Nor does it import the plugins of TensorBoard, as `tf.summary.scalar` does: 0.1 s.
+    """
 
     create_file_writer = tf.summary.create_file_writer
 
     @staticmethod
     def scalar(name: str, value: Any, step: Any) -> None:
-        value, step = (
-            np.asarray(each) if isinstance(each, int | float) else each for each in (value, step)
+        plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
+        tf.summary.write(
+            name,
+            np.asarray(value, np.float32),
+            step=np.asarray(step) if isinstance(step, int) else step,
+            metadata=tf.compat.v1.SummaryMetadata(plugin_data=plugin),
         )
-        tf.summary.scalar(name, value, step=step)
 
 
 class EpochLine(keras.callbacks.Callback):

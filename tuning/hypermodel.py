@@ -17,7 +17,7 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 from tensorboard.plugins.hparams import api as hparams
 
-from tfseq import averaging, evaluator, training_step, transform
+from tfseq import averaging, evaluator, fused_update, training_step, transform
 from tfseq.augmentation import Augmentation
 from tfseq.example_gen import evaluation_batches, training_batches
 from tfseq.history import TensorBoard
@@ -167,7 +167,7 @@ def _free(model: keras.Model) -> None:
     TensorFlow 2.21 keeps the variables of a model that was trained, even once nothing refers to it
     (tensorflow#61791): a search would take more memory with every trial.
     """
-    scratch = getattr(model.optimizer.update_step, "scratch", ())
+    scratch = fused_update.scratch(model.optimizer)
     for variable in (*model.variables, *model.optimizer.variables, *scratch):
         for each in getattr(variable.value, "values", (variable.value,)):
             nothing = tf.zeros((0,), each.dtype)

@@ -19,6 +19,10 @@ struct Deleter {
 using Status = std::unique_ptr<TF_Status, Deleter<TF_DeleteStatus>>;
 using Tensor = std::unique_ptr<TF_Tensor, Deleter<TF_DeleteTensor>>;
 
+const float* Values(const TF_Tensor* tensor) {
+  return tensor ? static_cast<const float*>(TF_TensorData(tensor)) : nullptr;
+}
+
 // A call of an operation. After the first thing that fails nothing more is done.
 class Call {
  public:
@@ -34,6 +38,30 @@ class Call {
     TF_Tensor* tensor = nullptr;
     if (ok()) TF_GetInput(context_, index, &tensor, status_.get());
     return (held_.emplace_back(tensor), tensor);
+  }
+
+  // The arrays from an index on, one after the other.
+  std::vector<float> InsFrom(int index) {
+    std::vector<float> values;
+    for (; ok() && index < TF_NumInputs(context_); ++index) {
+      if (const TF_Tensor* array = In(index)) {
+        values.insert(values.end(), Values(array), Values(array) + TF_TensorElementCount(array));
+      }
+    }
+    return values;
+  }
+
+  // Gives arrays of the shapes of those from an index on out, from another index on.
+  void OutsLike(int in, int out, const float* values) {
+    for (; ok() && in < TF_NumInputs(context_); ++in, ++out) {
+      const TF_Tensor* array = In(in);
+      if (!array) return;
+      std::vector<int64_t> shape(TF_NumDims(array));
+      for (size_t axis = 0; axis < shape.size(); ++axis) shape[axis] = TF_Dim(array, axis);
+      const int64_t size = TF_TensorElementCount(array);
+      if (float* to = Out(out, shape)) std::copy(values, values + size, to);
+      values += size;
+    }
   }
 
   float* Out(int index, const std::vector<int64_t>& shape) {
@@ -52,15 +80,12 @@ class Call {
   std::vector<Tensor> held_;
 };
 
-const float* Values(const TF_Tensor* tensor) {
-  return tensor ? static_cast<const float*>(TF_TensorData(tensor)) : nullptr;
-}
-
-Batch BatchOf(Call& call) {
-  const TF_Tensor *image = call.In(0), *masks = call.In(1), *weights = call.In(2);
+// What both operations begin with; the weights are their last.
+Batch BatchOf(Call& call, const std::vector<float>& weights) {
+  const TF_Tensor *image = call.In(0), *masks = call.In(1);
   if (!call.ok()) return {};
   return {int(TF_Dim(image, 0)), int(TF_Dim(masks, 1)), Values(image), Values(masks),
-          Values(weights)};
+          weights.data()};
 }
 
 void* NewTraining(TF_OpKernelConstruction* construction) {
@@ -80,7 +105,8 @@ void DeleteTraining(void* training) { delete static_cast<Training*>(training); }
 void Forward(void* kernel, TF_OpKernelContext* context) {
   auto& training = *static_cast<Training*>(kernel);
   Call call(context);
-  const Batch batch = BatchOf(call);
+  const std::vector<float> weights = call.InsFrom(2);
+  const Batch batch = BatchOf(call, weights);
   const Size& size = training.output();
   float* output = call.Out(0, {batch.records, size.channels, size.height, size.width});
   float* statistics = call.Out(1, {int64_t(training.statistics())});
@@ -91,15 +117,16 @@ void Forward(void* kernel, TF_OpKernelContext* context) {
 void Backward(void* kernel, TF_OpKernelContext* context) {
   auto& training = *static_cast<Training*>(kernel);
   Call call(context);
-  const Batch batch = BatchOf(call);
-  const TF_Tensor *statistics = call.In(3), *kept = call.In(4), *upstream = call.In(5);
-  if (!call.ok()) return;
-  float* of_weights = call.Out(0, {training.weights()});
+  const std::vector<float> weights = call.InsFrom(5);
+  const Batch batch = BatchOf(call, weights);
+  const TF_Tensor *statistics = call.In(2), *kept = call.In(3), *upstream = call.In(4);
   const Size size = training.wants_input() ? training.input() : Size{0, 0, 0};
-  float* of_image = call.Out(1, {batch.records, size.channels, size.height, size.width});
+  float* of_image = call.Out(0, {batch.records, size.channels, size.height, size.width});
   if (!call.ok()) return;
-  training.Backward(batch, Values(statistics), Values(kept), Values(upstream), of_weights,
-                    of_image);
+  std::vector<float> of_weights(weights.size());
+  training.Backward(batch, Values(statistics), Values(kept), Values(upstream),
+                    of_weights.data(), of_image);
+  call.OutsLike(5, 1, of_weights.data());
 }
 
 bool Register(const char* name, std::vector<const char*> inputs, std::vector<const char*> outputs,
@@ -107,6 +134,7 @@ bool Register(const char* name, std::vector<const char*> inputs, std::vector<con
   const Status status(TF_NewStatus());
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(name);
   TF_OpDefinitionBuilderAddAttr(definition, "numbers: list(int)");
+  TF_OpDefinitionBuilderAddAttr(definition, "arrays: int >= 0");
   for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(definition, input);
   for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(definition, output);
   TF_RegisterOpDefinition(definition, status.get());
@@ -117,12 +145,12 @@ bool Register(const char* name, std::vector<const char*> inputs, std::vector<con
 }
 
 const bool registered[] = {
-    Register("TfseqTrainForward", {"image: float", "masks: float", "weights: float"},
+    Register("TfseqTrainForward", {"image: float", "masks: float", "weights: arrays * float"},
              {"output: float", "statistics: float", "kept: float"}, Forward),
     Register("TfseqTrainBackward",
-             {"image: float", "masks: float", "weights: float", "statistics: float",
-              "kept: float", "upstream: float"},
-             {"of_weights: float", "of_image: float"}, Backward),
+             {"image: float", "masks: float", "statistics: float", "kept: float",
+              "upstream: float", "weights: arrays * float"},
+             {"of_image: float", "of_weights: arrays * float"}, Backward),
 };
 
 }  // namespace

@@ -40,11 +40,18 @@ class _Training(Program):
         """Returns the values of an image, (batch, channels, height, width)."""
         steps = joined(self, image)
         masks = tf.concat(self.masks, 1) if self.masks else tf.zeros((tf.shape(self.x)[0], 0))
-        arrays = [tf.convert_to_tensor(each) for step in steps for each in step.weights]
-        values, statistics = _compute(self, image, steps)(self.x, masks, *arrays)
-        for layer in _normalizations(steps):
-            channels = layer.gamma.shape[0]
-            mean, variance, statistics = tf.split(statistics, [channels, channels, -1])
+        weights = [tf.convert_to_tensor(each) for step in steps for each in step.weights]
+        numbers = [int(self.wanted), *self.numbers(image, steps)]
+        values, statistics, _ = kernels().operations.tfseq_train_forward(
+            self.x, masks, weights, numbers=numbers
+        )
+        values.set_shape((self.x.shape[0], *self.shape(image)))
+        layers = _normalizations(steps)
+        sizes = [2 * layer.gamma.shape[0] for layer in layers]
+        statistics.set_shape([sum(sizes)])
+        parts = tf.split(statistics, sizes) if sizes else []
+        for layer, part in zip(layers, parts, strict=True):
+            mean, variance = tf.split(part, 2)
             if layer.name not in self._moved:
                 normalization.move(layer, mean, variance)
             self._moved.add(layer.name)
@@ -119,7 +126,9 @@ class Trained(recorded.Recorded):
         """Returns (batch, channels, height, width)."""
         if self._padded:
             raise recorded.NotKnownError("an output that is padded")
-        return self.program.output(self.image)[..., self.start : self.start + self.shape[1]]
+        values = self.program.output(self.image)
+        # A slice of all would be free, but not its gradient.
+        return values[..., self.start : self._stop] if self._cropped else values
 
     def _chain(self, chain: Chain) -> Self:
         return self._next(self.shape, chain.step(self.image, self.start, self.program.next_image))
@@ -166,32 +175,19 @@ def _normalizations(steps: Sequence[Step]) -> list[keras.layers.BatchNormalizati
     return [chain.normalization for chain in chains if chain.normalization]
 
 
-def _compute(
-    program: _Training, image: int, steps: Sequence[Step]
-) -> Callable[..., tuple[Tensor, Tensor]]:
-    """Returns what computes an image and the statistics of (x, masks, *arrays)."""
-    numbers = [int(program.wanted), *program.numbers(image, steps)]
-    channels = [layer.gamma.shape[0] for layer in _normalizations(steps)]
-    operations = kernels().operations
-
-    @tf.custom_gradient
-    def compute(x: Tensor, masks: Tensor, *arrays: Tensor) -> tuple[tuple[Tensor, ...], Callable]:
-        weights = tf.concat([tf.zeros(0), *(tf.reshape(each, [-1]) for each in arrays)], 0)
-        operands = x, masks, weights
-        output, statistics, kept = operations.tfseq_train_forward(*operands, numbers=numbers)
-        output.set_shape((x.shape[0], *program.shape(image)))
-        statistics.set_shape([2 * sum(channels)])
-
-        def gradient(upstream: Tensor, _: Tensor) -> tuple[Tensor, ...]:
-            of_weights, of_x = operations.tfseq_train_backward(
-                *operands, statistics, kept, upstream, numbers=numbers
-            )
-            shapes = [each.shape for each in arrays]
-            sizes = [shape.num_elements() for shape in shapes]
-            parts = tf.split(of_weights, sizes) if arrays else []
-            of_x = of_x if program.wanted else tf.zeros_like(x)
-            return of_x, tf.zeros_like(masks), *map(tf.reshape, parts, shapes)
-
-        return (output, statistics), gradient
-
-    return compute
+@tf.RegisterGradient("TfseqTrainForward")
+def _gradients(forward: tf.Operation, upstream: tf.Tensor, *_: tf.Tensor) -> list[Tensor | None]:
+    """Returns the gradients of what the kernels took forward."""
+    image, masks, *weights = forward.inputs
+    _, statistics, kept = forward.outputs
+    numbers = forward.get_attr("numbers")
+    of_image, of_weights = kernels().operations.tfseq_train_backward(
+        image, masks, statistics, kept, upstream, weights, numbers=numbers
+    )
+    for gradient, weight in zip(of_weights, weights, strict=True):
+        gradient.set_shape(weight.shape)
+    wanted, *_ = numbers
+    if not wanted:
+        return [None, None, *of_weights]
+    of_image.set_shape(image.shape)
+    return [of_image, None, *of_weights]

@@ -55,6 +55,19 @@ class NativelyTrained(Lowered):
         except recorded.NotKnownError:
             return super().call(waveform, training=True)
 
+    def _maybe_symbolic_build(self, **_: Any) -> None:
+        """Builds what is compiled by the shape of the output.
+
+        Keras's takes a batch, which has to be read, and traces the model for it, in every `fit` and
+        in every validation anew.
+        """
+        output = self.plain.output
+        with self.distribute_strategy.scope():
+            for compiled in (self._compile_loss, self._compile_metrics):
+                if compiled is not None and not compiled.built:
+                    compiled.build(output, output)
+            self._symbolic_build()  # the optimizer alone is left
+
     def make_train_function(self, force: bool = False) -> None:
         """Makes what takes a batch of an iterator and a step with it.
 
