@@ -172,10 +172,11 @@ def _epochs(section: dict[str, Any]) -> str:
                 f"{statistics.median(epochs):.2f}",
                 f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f})",
                 f"{statistics.median(first for _, (first, *_) in turns):.1f}",
+                f"{statistics.median(first / bare for bare, (first, *_) in turns):.2f} x",
             ]
         )
     header = [f"epoch of {records} records", "bare steps, s", "epoch, s", "ratio (turns)"]
-    table = _table([*header, "first, s"], rows)
+    table = _table([*header, "first epoch, s", "ratio"], rows)
     start = f"From the command to the end of its first step: {section['first_step_seconds']:.1f} s."
     return f"{table}\n\n{start}"
 

@@ -81,15 +81,13 @@ def _scratch(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     ]
 
 
-def _at_once(
-    optimizer: keras.optimizers.Optimizer, scratch: Sequence[keras.Variable]
-) -> Begin | None:
+def _at_once(optimizer: keras.optimizers.Optimizer, held: Sequence[keras.Variable]) -> Begin | None:
     """Returns what updates an array by one operation of TensorFlow; None if there is none."""
     kind = type(optimizer)
     if kind in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
         return functools.partial(_adam, optimizer)
     if kind is keras.optimizers.RMSprop and not optimizer.centered:
-        return functools.partial(_rmsprop, optimizer, optimizer._momentums or scratch)
+        return functools.partial(_rmsprop, optimizer, optimizer._momentums or held)
     return functools.partial(_sgd, optimizer) if kind is keras.optimizers.SGD else None
 
 

@@ -1,7 +1,8 @@
 """Starts the process of a long search afresh from time to time.
 
 TensorFlow 2.21 keeps the programs that XLA compiled for a model, some 50 MB, for as long as the
-process lives. A search knows from its results what has been run, and goes on.
+process lives; what own kernels train leaves nothing. A search knows from its results what has been
+run, and goes on.
 """
 
 import os
