@@ -1,14 +1,16 @@
 """One record through dense layers with many weights, on all cores.
 
 Fetching the weights is all the work there is: 864 MB of the report's MLP. TensorFlow multiplies a
-single vector with a matrix on one core, which cannot fetch as much as all of them. Here the matrix
-is taken as a batch of up to 16 matrices, each of so many rows, which costs nothing, and the vector
-as a batch of pieces: TensorFlow gives the products of a batch to all cores. Their sum is the
+single vector with a matrix on one core, which on some machines cannot fetch as much as all of them.
+Here the vector and the matrix are split into up to 16 parts, for the matrix parts of its rows,
+which costs nothing, and TensorFlow multiplies them side by side. The sum of the products is the
 layer's, rounded at other places. In 16 bits the sum of the parts would be rounded too: layers that
 compute in these are called as they are.
 """
 
 import dataclasses
+import functools
+import operator
 from typing import Any
 
 from keras import layers, ops
@@ -19,6 +21,7 @@ from tfseq.models.layer_graph import Place
 
 _MANY_WEIGHTS = 1 << 22  # more than a core's caches hold
 _PARTS = 16
+_ALIGNED = 16  # float32 values; TensorFlow copies a part that begins elsewhere
 
 
 def is_wide(layer: layers.Layer) -> bool:
@@ -30,17 +33,20 @@ def is_wide(layer: layers.Layer) -> bool:
     )
 
 
+def _can_be(layer: layers.Dense, parts: int) -> bool:
+    """Whether a layer's rows are so many equal parts of whole lines of memory."""
+    rows = layer.kernel.shape[0]
+    return parts == 1 or (rows % parts == 0 and rows // parts * layer.units % _ALIGNED == 0)
+
+
 def _dense(place: Place, value: Any) -> Tensor | None:
     layer = place.layer
     if not is_wide(layer) or isinstance(value, tuple) or len(value.shape) != 2:
         return None
-    size = layer.kernel.shape[0]
-    parts = max(count for count in range(1, _PARTS + 1) if size % count == 0)
-    kernel = ops.reshape(ops.convert_to_tensor(layer.kernel), (parts, size // parts, layer.units))
-    # Right for any number of records: from a shape that holds for one alone TensorFlow's constant
-    # folding concludes that there is one, and computes it for none too.
-    pieces = ops.reshape(value, (-1, parts, 1, size // parts))
-    output = ops.sum(ops.matmul(pieces, kernel), axis=(1, 2))
+    parts = max(count for count in range(1, _PARTS + 1) if _can_be(layer, count))
+    pieces = ops.split(value, parts, axis=1)
+    matrices = ops.split(ops.convert_to_tensor(layer.kernel), parts, axis=0)
+    output = functools.reduce(operator.add, map(ops.matmul, pieces, matrices))
     if layer.use_bias:
         output = output + ops.convert_to_tensor(layer.bias)
     return layer.activation(output)
