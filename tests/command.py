@@ -9,6 +9,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import prepared
+
 RECORDS = (
     "--config.dataset.train_records=50",
     "--config.dataset.validation_records=20",
@@ -72,6 +74,8 @@ def environment(**changes):
 
 def start(module, *arguments, cwd, options=(), prefix=(), **changes):
     """Starts `python -m tfseq.<module>` in the folder `cwd`, behind another command if need be."""
+    if not (options or prefix or changes):
+        return prepared.start(module, [*map(str, arguments)], cwd, environment())
     return subprocess.Popen(
         [*prefix, sys.executable, *options, "-m", f"tfseq.{module}", *map(str, arguments)],
         cwd=cwd,

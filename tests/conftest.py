@@ -107,7 +107,7 @@ def python():
 
 @pytest.fixture(scope="session")
 def pool():
-    """Two threads that wait for commands: most of a command is the import of TensorFlow."""
+    """Two threads that wait for commands: others go on while one is slow to begin."""
     with futures.ThreadPoolExecutor(2) as executor:
         yield executor
         executor.shutdown(cancel_futures=True)

@@ -13,7 +13,8 @@ from benchmarks import contenders, machine, report, torch_models, turns
 from tfseq import models, torch_weights
 
 ROOT = Path(__file__).parents[1]
-WITHOUT = {contenders.PORTABLE, "PyTorch compiled channels_last"}
+# Of each kind one is enough.
+WITHOUT = {contenders.PORTABLE, "PyTorch channels_last", "PyTorch compiled channels_last"}
 
 
 @pytest.fixture(scope="module")

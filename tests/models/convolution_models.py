@@ -129,8 +129,10 @@ MODELS = {
     "pooling of an odd sequence with padding": lambda: image_model(
         (51, 1), layers.Conv1D(1, 1), layers.MaxPooling1D(2, padding="same")
     ),
+    # With AVX-512 oneDNN itself writes elsewhere where a kernel of one step has a stride:
+    # github.com/uxlfoundation/oneDNN/issues/6035
     "sequences with many channels": lambda: image_model(
-        (48, 3), layers.Conv1D(8, 3, padding="same"), layers.Conv1D(1, 1, strides=2)
+        (48, 3), layers.Conv1D(8, 3, padding="same"), layers.Conv1D(1, 2, strides=2)
     ),
     "branches": branched,
 }
