@@ -73,7 +73,10 @@ def environment(**changes):
 
 
 def start(module, *arguments, cwd, options=(), prefix=(), **changes):
-    """Starts `python -m tfseq.<module>` in the folder `cwd`, behind another command if need be."""
+    """Starts `python -m tfseq.<module>` in the folder `cwd`, behind another command if need be.
+
+    A command that has nothing but arguments does not import TensorFlow anew (prepared.py).
+    """
     if not (options or prefix or changes):
         return prepared.start(module, [*map(str, arguments)], cwd, environment())
     return subprocess.Popen(
