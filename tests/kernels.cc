@@ -6,6 +6,7 @@
 #include <random>
 
 #include "dense.cc"
+#include "errors.h"
 #include "inference.cc"
 #include "training.h"
 
@@ -367,6 +368,26 @@ double DenseLayers() {
   return Difference(expected, Run(stage, in, expected.size(), records));
 }
 
+double Errors() {
+  const int records = Between(1, 9), steps = Between(1, 70);
+  const auto label = Noise(records * steps), prediction = Noise(records * steps);
+  const auto of_squared = Noise(records), of_absolute = Noise(records);
+  std::vector<double> means(2 * records), gradients;
+  for (int at = 0; at < records * steps; ++at) {
+    const int record = at / steps;
+    const double error = double(prediction[at]) - label[at];
+    means[record] += error * error / steps;
+    means[records + record] += std::abs(error) / steps;
+    const double sign = (error > 0) - (error < 0);
+    gradients.push_back((2 * error * of_squared[record] + sign * of_absolute[record]) / steps);
+  }
+  const tfseq::Predicted of{records, steps, label.data(), prediction.data()};
+  std::vector<float> found(2 * records), found_gradients(records * steps);
+  tfseq::MeanErrors(of, found.data(), found.data() + records);
+  tfseq::ErrorGradients(of, of_squared.data(), of_absolute.data(), found_gradients.data());
+  return std::max(Difference(means, found), Difference(gradients, found_gradients));
+}
+
 }  // namespace
 
 int main() {
@@ -374,7 +395,8 @@ int main() {
   for (int time = 0; time < 300; ++time) {
     const bool far = time % 5 == 0;
     difference = std::max({difference, Convolutions(far, time % 2), Poolings(), Networks(),
-                           PooledChains(), Proportional(), Inferences(far), DenseLayers()});
+                           PooledChains(), Proportional(), Inferences(far), DenseLayers(),
+                           Errors()});
   }
   std::printf("%d lanes: %g\n", tfseq::kLanes, difference);
   return difference < 1e-3 ? 0 : 1;

@@ -158,7 +158,7 @@ def training_batches(
     if share and batches.element_spec[2:] == ():
         batches = share.batches(batches)
     left = batches.skip(first_step * (share.count if share else 1))
-    return left.prefetch(2).with_options(_options(held=held))
+    return left.with_options(_options(held=held))
 
 
 def _options(*, held: bool) -> tf.data.Options:
@@ -197,6 +197,8 @@ def _from_memory(
         return batches.concatenate(rest.take(int(whole < split.num_records)))
 
     places = _epochs(first_epoch).flat_map(order)
+    # No `prefetch` of what `map` holds ready: with twice as many batches under way they are no
+    # longer in the cache when a step takes them, a tenth of a step of `cnn`.
     if not share:
         return places.map(gather, num_parallel_calls=2)
     return places.flat_map(share.places).map(
@@ -216,7 +218,7 @@ def _from_disk(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf
         tf.random.set_seed(1)
         return records.shuffle(buffer, seed=order).batch(batch_size)
 
-    return _epochs(first_epoch).flat_map(shuffled)
+    return _epochs(first_epoch).flat_map(shuffled).prefetch(2)
 
 
 def _augmented(

@@ -1,9 +1,10 @@
-// The kernels of a training as operations of TensorFlow, by its C interface, whose headers take no
-// time to read.
+// The kernels of a training and of its loss as operations of TensorFlow, by its C interface, whose
+// headers take no time to read.
 
 #include <memory>
 #include <vector>
 
+#include "errors.h"
 #include "tensorflow/c/kernels.h"
 #include "tensorflow/c/ops.h"
 #include "training.h"
@@ -23,6 +24,12 @@ const float* Values(const TF_Tensor* tensor) {
   return tensor ? static_cast<const float*>(TF_TensorData(tensor)) : nullptr;
 }
 
+std::vector<int64_t> ShapeOf(const TF_Tensor* tensor) {
+  std::vector<int64_t> shape(TF_NumDims(tensor));
+  for (size_t axis = 0; axis < shape.size(); ++axis) shape[axis] = TF_Dim(tensor, axis);
+  return shape;
+}
+
 // A call of an operation. After the first thing that fails nothing more is done.
 class Call {
  public:
@@ -33,6 +40,8 @@ class Call {
   }
 
   bool ok() const { return TF_GetCode(status_.get()) == TF_OK; }
+
+  void Refuse(const char* why) { TF_SetStatus(status_.get(), TF_INVALID_ARGUMENT, why); }
 
   const TF_Tensor* In(int index) {
     TF_Tensor* tensor = nullptr;
@@ -56,10 +65,8 @@ class Call {
     for (; ok() && in < TF_NumInputs(context_); ++in, ++out) {
       const TF_Tensor* array = In(in);
       if (!array) return;
-      std::vector<int64_t> shape(TF_NumDims(array));
-      for (size_t axis = 0; axis < shape.size(); ++axis) shape[axis] = TF_Dim(array, axis);
       const int64_t size = TF_TensorElementCount(array);
-      if (float* to = Out(out, shape)) std::copy(values, values + size, to);
+      if (float* to = Out(out, ShapeOf(array))) std::copy(values, values + size, to);
       values += size;
     }
   }
@@ -129,28 +136,83 @@ void Backward(void* kernel, TF_OpKernelContext* context) {
   call.OutsLike(5, 1, of_weights.data());
 }
 
-bool Register(const char* name, std::vector<const char*> inputs, std::vector<const char*> outputs,
-              void (*compute)(void*, TF_OpKernelContext*)) {
+// What the operations of errors begin with: labels, and predictions of the same shape.
+Predicted PredictedOf(Call& call) {
+  const TF_Tensor *label = call.In(0), *prediction = call.In(1);
+  if (!call.ok()) return {};
+  const std::vector<int64_t> shape = ShapeOf(prediction);
+  if (shape.empty() || ShapeOf(label) != shape) {
+    call.Refuse("labels and predictions have to have one shape, of one axis or more");
+    return {};
+  }
+  const int64_t steps = shape.back();
+  return {steps ? TF_TensorElementCount(prediction) / steps : 0, steps, Values(label),
+          Values(prediction)};
+}
+
+void Errors(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  const Predicted of = PredictedOf(call);
+  if (!call.ok()) return;
+  std::vector<int64_t> shape = ShapeOf(call.In(1));
+  shape.pop_back();
+  float *squared = call.Out(0, shape), *absolute = call.Out(1, shape);
+  if (call.ok()) MeanErrors(of, squared, absolute);
+}
+
+void GradientsOfErrors(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  const Predicted of = PredictedOf(call);
+  const TF_Tensor *squared = call.In(2), *absolute = call.In(3);
+  if (!call.ok()) return;
+  if (std::min(TF_TensorElementCount(squared), TF_TensorElementCount(absolute)) < of.records) {
+    call.Refuse("gradients have to be one for each record");
+  }
+  float* to = call.Out(0, ShapeOf(call.In(1)));
+  if (call.ok()) ErrorGradients(of, Values(squared), Values(absolute), to);
+}
+
+struct Operation {
+  const char* name;
+  std::vector<const char*> attributes, inputs, outputs;
+  void* (*make)(TF_OpKernelConstruction*);
+  void (*compute)(void*, TF_OpKernelContext*);
+  void (*destroy)(void*);
+};
+
+bool Register(const Operation& operation) {
   const Status status(TF_NewStatus());
+  const char* name = operation.name;
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(name);
-  TF_OpDefinitionBuilderAddAttr(definition, "numbers: list(int)");
-  TF_OpDefinitionBuilderAddAttr(definition, "arrays: int >= 0");
-  for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(definition, input);
-  for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(definition, output);
+  for (const char* each : operation.attributes) TF_OpDefinitionBuilderAddAttr(definition, each);
+  for (const char* each : operation.inputs) TF_OpDefinitionBuilderAddInput(definition, each);
+  for (const char* each : operation.outputs) TF_OpDefinitionBuilderAddOutput(definition, each);
   TF_RegisterOpDefinition(definition, status.get());
   if (TF_GetCode(status.get()) != TF_OK) return false;
   TF_RegisterKernelBuilder(
-      name, TF_NewKernelBuilder(name, "CPU", NewTraining, compute, DeleteTraining), status.get());
+      name,
+      TF_NewKernelBuilder(name, "CPU", operation.make, operation.compute, operation.destroy),
+      status.get());
   return TF_GetCode(status.get()) == TF_OK;
 }
 
+const std::vector<const char*> kOfProgram = {"numbers: list(int)", "arrays: int >= 0"};
+
 const bool registered[] = {
-    Register("TfseqTrainForward", {"image: float", "masks: float", "weights: arrays * float"},
-             {"output: float", "statistics: float", "kept: float"}, Forward),
-    Register("TfseqTrainBackward",
-             {"image: float", "masks: float", "statistics: float", "kept: float",
-              "upstream: float", "weights: arrays * float"},
-             {"of_image: float", "of_weights: arrays * float"}, Backward),
+    Register({"TfseqTrainForward", kOfProgram,
+              {"image: float", "masks: float", "weights: arrays * float"},
+              {"output: float", "statistics: float", "kept: float"},
+              NewTraining, Forward, DeleteTraining}),
+    Register({"TfseqTrainBackward", kOfProgram,
+              {"image: float", "masks: float", "statistics: float", "kept: float",
+               "upstream: float", "weights: arrays * float"},
+              {"of_image: float", "of_weights: arrays * float"},
+              NewTraining, Backward, DeleteTraining}),
+    Register({"TfseqErrors", {}, {"label: float", "prediction: float"},
+              {"squared: float", "absolute: float"}, nullptr, Errors, nullptr}),
+    Register({"TfseqErrorsGradients", {},
+              {"label: float", "prediction: float", "of_squared: float", "of_absolute: float"},
+              {"of_prediction: float"}, nullptr, GradientsOfErrors, nullptr}),
 };
 
 }  // namespace

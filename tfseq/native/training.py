@@ -10,7 +10,7 @@ from keras import layers
 from tfseq.models import line_rules
 from tfseq.models.image import Tensor
 from tfseq.models.lowering import Lowered
-from tfseq.native import inference, recorded, trained
+from tfseq.native import errors, inference, recorded, trained
 
 
 def has_few_channels(model: keras.Model) -> bool:
@@ -44,6 +44,13 @@ class NativelyTrained(Lowered):
     def __init__(self, model: keras.Model) -> None:
         super().__init__(model)
         self._inference = self._read_weights
+
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, *, metrics: Any = None, **settings: Any
+    ) -> None:
+        """Compiles it, see Keras, with kernels for those losses and metrics that have them."""
+        metrics = [errors.by_kernel(metric) for metric in metrics or ()]
+        super().compile(optimizer, errors.by_kernel(loss), metrics=metrics, **settings)
 
     def call(self, waveform: Tensor, training: bool = False) -> Tensor:
         """Computes the model's output."""
@@ -84,9 +91,12 @@ class NativelyTrained(Lowered):
         of_next = tf.function(lambda iterator: step(next(iterator)), autograph=False)
 
         def train(iterator: Any) -> dict[str, Tensor]:
-            # Python's is a single batch: `train_on_batch`.
-            of_data_set = isinstance(iterator, tf.data.Iterator)
-            return of_next(iterator) if of_data_set else of_batch(next(iterator))
+            # Of TensorFlow's own executor, threads that have nothing to do would look for work, on
+            # processors that the kernels' threads then wait for.
+            with tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+                # Python's is a single batch: `train_on_batch`.
+                of_data_set = isinstance(iterator, tf.data.Iterator)
+                return of_next(iterator) if of_data_set else of_batch(next(iterator))
 
         self.train_function = train
 
