@@ -40,7 +40,12 @@ def train(name, model, **changes):
 found = {}
 for model in ("cnn", "resnet"):
     for strategy in ("one_device", "mirrored"):
-        _, found[f"{model} {strategy}"] = train(f"{model}_{strategy}", model, strategy=strategy)
+        name = f"{model} {strategy}"
+        trained, found[name] = train(name, model, strategy=strategy)
+found["replicas"] = [
+    [copy.numpy().tolist() for copy in variable.value.values]
+    for variable in trained.non_trainable_variables if "moving" in variable.path
+]
 
 clipped = {"name": "sgd", "learning_rate": 1.0, "clip_norm": 0.1}
 for strategy in ("one_device", "mirrored"):
@@ -48,11 +53,6 @@ for strategy in ("one_device", "mirrored"):
     _, found[name] = train(name, "mlp", strategy=strategy, optimizer=clipped)
 _, found["not clipped"] = train("not clipped", "mlp", optimizer=clipped | {"clip_norm": 0.0})
 
-trained, _ = train("replicas", "resnet", strategy="mirrored")
-found["replicas"] = [
-    [copy.numpy().tolist() for copy in variable.value.values]
-    for variable in trained.non_trainable_variables if "moving" in variable.path
-]
 _, found["bfloat16"] = train("bfloat16", "cnn", precision="mixed_bfloat16", strategy="one_device")
 found["policy afterwards"] = keras.config.dtype_policy().name
 try:

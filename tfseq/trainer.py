@@ -1,10 +1,10 @@
 """Trains with `model.fit` under a `tf.distribute` strategy, and continues what was stopped."""
 
-import contextlib
 import dataclasses
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from tfseq import (
 from tfseq.augmentation import Augmentation
 from tfseq.checkpoint_files import Position
 from tfseq.example_gen import Split, evaluation_batches, training_batches
+from tfseq.native.training import NativelyTrained
 from tfseq.whole_epochs import WholeEpochs
 
 
@@ -73,7 +74,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
         tf.config.experimental.enable_op_determinism()
     team = workers.of(config)
     team.agree_on_start(settled, training, validation, folder)
-    with _precision(config.precision), team.working(), data_service.losses_told():
+    with training_step.precision(config.precision), team.working(), data_service.losses_told():
         with team.strategy.scope():
             restored = checkpoint_files.restore(folder)
             model = restored.model if restored else _new_model(config, training)
@@ -196,7 +197,7 @@ def _fit(
                 share=team.share,
             )
             model.fit(
-                team.batches(batches),
+                _read(functools.partial(team.batches, batches), model, training),
                 validation_data=validation_batches,
                 # Keras cannot count the batches of workers.
                 validation_steps=validation_steps if team.share else None,
@@ -210,6 +211,21 @@ def _fit(
             )
     finally:
         saver.release()
+
+
+def _read(
+    batches: Callable[[], tf.data.Dataset], model: keras.Model, training: Split
+) -> tf.data.Dataset:
+    """Returns batches, having read the records that are held in memory.
+
+    The step of own kernels is traced meanwhile.
+    """
+    if not isinstance(model, NativelyTrained):
+        return batches()
+    with futures.ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(batches)
+        model.trace(training.waveform_shape, training.waveform_shape[1:])
+        return reading.result()
 
 
 def _batches(config: ConfigDict) -> Callable[..., tf.data.Dataset]:
@@ -239,13 +255,3 @@ def _continuation(restored: checkpoint_files.Restored) -> str:
     position = restored.position
     step = f" and {position.step} steps" if position.step else ""
     return f"Continuing from {restored.path}: {position.epoch} epochs{step} are done."
-
-
-@contextlib.contextmanager
-def _precision(policy: str) -> Iterator[None]:
-    previous = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(previous)

@@ -1,5 +1,8 @@
 """What computes the steps of a training: devices, model and optimizer, in the fastest layout."""
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
 import tensorflow as tf
 from ml_collections import ConfigDict
@@ -47,6 +50,17 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
         return tf.distribute.MirroredStrategy(devices, cross_device_ops=reduce())
     one = tf.distribute.OneDeviceStrategy if gpus else OneProcessorStrategy
     return one(devices[0])
+
+
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Has new layers compute in a precision, by its name as a policy of Keras's."""
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(previous)
 
 
 def new_model(

@@ -1,7 +1,7 @@
 """Loss and metrics of a training by a kernel, which reads labels and predictions once for all.
 
-TensorFlow's are a dozen operations with their gradients, each of which goes through both arrays: a
-sixth of a step of `cnn` (docs/kernels.md).
+TensorFlow's are a dozen operations with their gradients, each of which goes through whole arrays: a
+tenth of a step of `cnn` (docs/kernels.md).
 """
 
 from typing import Any

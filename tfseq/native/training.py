@@ -1,9 +1,11 @@
 """Trains a model on a processor with kernels of tfseq's own."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -98,7 +100,20 @@ class NativelyTrained(Lowered):
                 of_data_set = isinstance(iterator, tf.data.Iterator)
                 return of_next(iterator) if of_data_set else of_batch(next(iterator))
 
+        self._of_next = of_next
         self.train_function = train
+
+    def trace(self, waveform_shape: Sequence[int], label_shape: Sequence[int]) -> None:
+        """Traces a step ahead of `fit`, which then finds it.
+
+        Args:
+            waveform_shape: Of one record.
+            label_shape: Of one record.
+        """
+        self._maybe_symbolic_build()
+        self.make_train_function()
+        batch = tuple(tf.TensorSpec([None, *shape]) for shape in (waveform_shape, label_shape))
+        self._of_next.get_concrete_function(tf.data.IteratorSpec(batch))
 
     def make_test_function(self, force: bool = False) -> None:
         """Makes what takes a batch of an iterator and measures it."""
@@ -120,6 +135,7 @@ class NativelyTrained(Lowered):
         if not tf.executing_eagerly():
             return self.plain(waveform, training=False)  # such as for its shape
         infer = self._inference()
-        labels = infer(waveform.numpy()) if infer else None
+        # An array of the same memory; `numpy()` copies it.
+        labels = infer(np.asarray(waveform)) if infer else None
         # Layers that the kernels do not know, and what is not finite, are left to TensorFlow.
         return super().call(waveform) if labels is None else tf.constant(labels)
