@@ -48,7 +48,7 @@ def test_no_size_has_a_kernel_read_or_write_elsewhere(flags, tmp_path):
     include = ["-I", str(sources)]
     sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     program, source = tmp_path / "kernels", Path(__file__).with_name("kernels.cc")
-    build = ["c++", "-std=gnu++17", "-O1", "-w", *flags, *sanitizers, *include, str(source)]
+    build = ["c++", "-std=gnu++17", "-Og", "-w", *flags, *sanitizers, *include, str(source)]
     subprocess.run([*build, "-o", str(program), "-pthread"], check=True)
     done = subprocess.run([str(program)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
