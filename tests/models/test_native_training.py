@@ -1,5 +1,6 @@
 """Own kernels train any model of convolutions as Keras does: outputs, gradients, statistics."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -188,3 +189,21 @@ def test_a_step_that_was_traced_ahead_is_not_traced_again(builder):
         batches = training_batches(records, 4, seed=0, **settings)
         model.fit(batches, steps_per_epoch=2, verbose=0)
     assert model.traced == 1
+
+
+def test_a_schedule_that_branches_is_followed():
+    model = MODELS["no padding"]()
+    x = np.random.default_rng(1).normal(size=(6, *model.input.shape[1:])).astype(np.float32)
+    y = np.zeros((6, *model.output.shape[1:]), np.float32)
+    weights, losses = model.get_weights(), []
+    for trains in (model, NativelyTrained(model)):
+        model.set_weights(weights)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0, 10, warmup_target=0.1, warmup_steps=2
+        )
+        trains.compile(keras.optimizers.SGD(schedule), "mse", jit_compile=False)
+        if isinstance(trains, NativelyTrained):
+            trains.trace(x.shape[1:], y.shape[1:])
+        batches = tf.data.Dataset.from_tensors((x, y)).repeat(4)
+        losses.append(trains.fit(batches, epochs=2, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-4)

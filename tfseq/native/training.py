@@ -1,5 +1,6 @@
 """Trains a model on a processor with kernels of tfseq's own."""
 
+import contextlib
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -31,6 +32,15 @@ def _begins_with_weights(model: keras.Model) -> bool:
         if layer.trainable_weights:
             return True
     return False
+
+
+def _on_one_thread() -> contextlib.AbstractContextManager:
+    """Has functions traced and called on one of TensorFlow's threads.
+
+    Of several, those that have nothing to do would look for work, on processors that the kernels'
+    threads then wait for. What branches has to be traced for it.
+    """
+    return tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR")
 
 
 class NativelyTrained(Lowered):
@@ -93,9 +103,7 @@ class NativelyTrained(Lowered):
         of_next = tf.function(lambda iterator: step(next(iterator)), autograph=False)
 
         def train(iterator: Any) -> dict[str, Tensor]:
-            # Of TensorFlow's own executor, threads that have nothing to do would look for work, on
-            # processors that the kernels' threads then wait for.
-            with tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+            with _on_one_thread():
                 # Python's is a single batch: `train_on_batch`.
                 of_data_set = isinstance(iterator, tf.data.Iterator)
                 return of_next(iterator) if of_data_set else of_batch(next(iterator))
@@ -113,7 +121,8 @@ class NativelyTrained(Lowered):
         self._maybe_symbolic_build()
         self.make_train_function()
         batch = tuple(tf.TensorSpec([None, *shape]) for shape in (waveform_shape, label_shape))
-        self._of_next.get_concrete_function(tf.data.IteratorSpec(batch))
+        with _on_one_thread():
+            self._of_next.get_concrete_function(tf.data.IteratorSpec(batch))
 
     def make_test_function(self, force: bool = False) -> None:
         """Makes what takes a batch of an iterator and measures it."""
