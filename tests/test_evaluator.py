@@ -100,6 +100,17 @@ def test_labels_that_do_not_vary_have_an_r2_that_json_can_hold(error, r2):
     assert errors.metrics()["r2"] == r2
 
 
+@pytest.mark.parametrize("constant", [0.1, 333.33334, -0.7])
+def test_rounding_makes_no_spread_of_labels_that_do_not_vary(constant):
+    label = np.full((100, 4000), constant, np.float32)
+    merged = evaluator.Errors()
+    for part in (label[:30], label[30:]):
+        errors = evaluator.Errors()
+        errors.add(part + 0.01, part)
+        merged.merge(errors)
+    assert merged.metrics()["r2"] == 0.0
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_predictions_that_are_not_finite_are_refused_by_the_split(wrong, builder):
     def broken(waveform):

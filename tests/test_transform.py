@@ -16,6 +16,18 @@ def waveforms(records=5):
     return (random.normal(size=(records, 3, 400)) * scale + 7 * scale).astype(np.float32)
 
 
+def test_a_constant_channel_is_0_when_it_is_standardized():
+    # Of each of these the squares' mean less the mean's square is below 0, by rounding.
+    for constant, records in ((333.33334, 7), (-0.7, 32)):
+        x = np.full((records, 1, 4000), constant, np.float32)
+        for batches in ([x], [x[:3], x[3:]]):
+            scaling = transform.fit_scaling(batches)
+            assert scaling == ((float(x[0, 0, 0]),), (0.0,))
+        shown = transform.features(keras.Input((1, 4000)), scaling)
+        standardized = keras.Model(shown._keras_history.operation.input, shown)(x)
+        np.testing.assert_array_equal(standardized, 0)
+
+
 def views(x, *names):
     return keras.ops.convert_to_numpy(transform.Views(names)(x))
 

@@ -23,30 +23,40 @@ class Errors:
 
     def __init__(self) -> None:
         self._count = 0
-        self._squared = self._absolute = self._labels = self._squared_labels = 0.0
+        self._squared = self._absolute = 0.0
+        self._mean = self._spread = 0.0  # of the labels: the latter is their squared deviation
 
     def add(self, predicted: np.ndarray, label: np.ndarray) -> None:
         """Adds some records: what was predicted broadcasts to the labels."""
         label = label.astype(np.float64)
         error = predicted - label
-        self._count += error.size
         self._squared += np.square(error).sum()
         self._absolute += np.abs(error).sum()
-        self._labels += label.sum()
-        self._squared_labels += np.square(label).sum()
+        # About a value of theirs: labels that do not vary have a spread of exactly 0.
+        shifted = label - label.flat[0]
+        spread = np.square(shifted).sum() - shifted.sum() ** 2 / shifted.size
+        self._add_labels(error.size, label.flat[0] + shifted.mean(), spread)
 
     def merge(self, other: "Errors") -> None:
         """Adds the records that another has seen."""
-        for name, value in vars(other).items():
-            setattr(self, name, getattr(self, name) + value)
+        self._squared += other._squared
+        self._absolute += other._absolute
+        self._add_labels(other._count, other._mean, other._spread)
+
+    def _add_labels(self, count: int, mean: float, spread: float) -> None:
+        """Combines moments (Chan, Golub and LeVeque, 1979)."""
+        part, apart = count / max(self._count + count, 1), mean - self._mean
+        self._spread += spread + apart**2 * part * self._count
+        self._mean += apart * part
+        self._count += count
 
     def metrics(self) -> dict[str, float]:
         """Returns mse, mae and r2, see `evaluate`."""
-        spread = self._squared_labels - self._labels**2 / self._count
+        varies = self._spread > 0
         return {
             "mse": self._squared / self._count,
             "mae": self._absolute / self._count,
-            "r2": 1.0 - self._squared / spread if spread > 0 else float(not self._squared),
+            "r2": 1.0 - self._squared / self._spread if varies else float(not self._squared),
         }
 
 

@@ -23,16 +23,20 @@ def fit_scaling(waveforms: "Iterable[np.ndarray]") -> Scaling:
     """Returns the mean and variance of every channel over batches of waveforms.
 
     Args:
-        waveforms: Batches (batch, channels, steps).
+        waveforms: Batches (batch, channels, steps), at least one.
     """
-    count, total, squares = 0, 0.0, 0.0
+    count, total, squares, shift = 0, 0.0, 0.0, None
     for batch in waveforms:
         values = np.asarray(batch, np.float64)
+        # About a value of the channel: one that is constant has a variance of exactly 0.
+        shift = values[:1, :, :1] if shift is None else shift
+        values = values - shift
         count += values.shape[0] * values.shape[2]
         total = total + values.sum(axis=(0, 2))
         squares = squares + np.square(values).sum(axis=(0, 2))
     mean = total / count
-    return tuple(mean.tolist()), tuple((squares / count - mean**2).tolist())
+    variance = np.maximum(squares / count - mean**2, 0.0)
+    return tuple((shift.ravel() + mean).tolist()), tuple(variance.tolist())
 
 
 VIEWS = ("waveform", "normalized", "rectified", "log_envelope", "log_gain")
