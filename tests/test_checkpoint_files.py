@@ -78,6 +78,17 @@ def test_a_damaged_last_is_named_and_the_previous_read(folder, damage, caplog):
     assert f"{path} is damaged and passed over" in caplog.text
 
 
+@pytest.mark.parametrize("damage", [truncated, flipped])
+def test_a_save_after_a_damaged_last_keeps_the_whole_one(folder, model, damage):
+    path, previous = folder / "last.keras", (folder / "previous.keras").read_bytes()
+    path.write_bytes(damage(path.read_bytes()))
+    checkpoint_files.restore(folder)
+    checkpoint_files.save(model, Position(2, 0, 1, 0.5, 1), None, folder)
+    assert (folder / "previous.keras").read_bytes() == previous
+    path.unlink()  # as a kill in the midst of the next save would
+    assert checkpoint_files.restore(folder).position.epoch == 1
+
+
 def test_a_last_that_is_gone_is_no_end(folder):
     (folder / "last.keras").unlink()
     assert checkpoint_files.exist(folder)

@@ -9,6 +9,7 @@ There are `last.keras`, `previous.keras`, from which a run goes on if the last i
 `best.keras`, of the epoch with the lowest validation loss.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -118,7 +119,8 @@ def save_best(model: keras.Model, position: Position, folder: Path) -> None:
 def restore(folder: Path) -> Restored | None:
     """Reads the newest checkpoint that is whole; says which are damaged.
 
-    What a process that was killed while it wrote has left is removed.
+    What a process that was killed while it wrote has left is removed. A last one that is damaged is
+    set aside: the next save would put it in the place of the previous one, which is whole.
 
     Returns:
         The checkpoint; None if there is none at all.
@@ -140,6 +142,8 @@ def restore(folder: Path) -> Restored | None:
             continue
         for each in damaged:
             logging.warning("%s is damaged and passed over", each)
+            with contextlib.suppress(FileNotFoundError):  # another worker has done so
+                each.replace(each.with_suffix(".damaged"))
         return restored
     if not damaged:
         return None
