@@ -113,6 +113,26 @@ def test_a_request_that_takes_too_long_is_given_up_and_not_repeated(protocol, ve
     assert servable.requests == 1
 
 
+def test_a_server_that_closes_the_connection_behind_its_answer_is_heard():
+    body = json.dumps({"outputs": [[1.5, 2.5]]}).encode()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer():
+            connection, _ = listening.accept()
+            with connection, connection.makefile("rb") as request:
+                lines = iter(request.readline, b"\r\n")
+                sizes = [line.split()[1] for line in lines if line.startswith(b"Content-Length")]
+                request.read(int(*sizes))
+                head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}"
+                connection.sendall(f"{head}\r\n\r\n".encode() + body)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        outputs = caller("rest", listening.getsockname()[1])(WAVEFORMS[:1, :, :2])
+        thread.join()
+    np.testing.assert_array_equal(outputs["label"], [[1.5, 2.5]])
+
+
 def test_an_answer_that_trickles_in_does_not_outlast_the_deadline():
     with socket.create_server(("127.0.0.1", 0)) as listening:
 

@@ -117,9 +117,10 @@ def _exchange(target: Target, path: str, body: bytes, deadline: float) -> tuple[
         response = connection.getresponse()
         chunks = []
         # A socket's timeout starts anew with each part of the answer; the deadline does not.
-        while chunk := response.read1(_CHUNK_BYTES):
-            chunks.append(chunk)
+        # A server that closes the connection leaves no socket behind the last part.
+        while not response.isclosed():
             socket.settimeout(_left(deadline))
+            chunks.append(response.read1(_CHUNK_BYTES))
         return response.status, b"".join(chunks)
     finally:
         connection.close()
