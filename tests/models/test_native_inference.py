@@ -1,5 +1,7 @@
 """Own kernels label records as Keras does, whatever the layers, or do not know the model."""
 
+import subprocess
+import sys
 from concurrent import futures
 
 import keras
@@ -125,6 +127,40 @@ def test_any_layout_of_the_label_is_computed_the_same(name, layout):
 def test_what_they_do_not_know_is_said(settings):
     with pytest.raises(NotKnownError):
         NativeInference(models.build("cnn", waveform_shape=(4, 400), **settings))
+
+
+def test_what_overflows_in_a_dense_layer_is_no_answer():
+    model = models.build("cnn", waveform_shape=(4, 400), classifier=True)
+    dense = [layer for layer in model.layers if isinstance(layer, layers.Dense)][-1]
+    infer = NativeInference(model)
+    x = np.random.default_rng(6).normal(size=(5, 4, 400)).astype(np.float32)
+    assert np.isfinite(infer(x)).all()
+    dense.kernel.assign(np.full(dense.kernel.shape, 1e38))
+    assert NativeInference(model)(x) is None
+
+
+FORKED = """
+import os, signal
+import numpy as np
+from tfseq import models
+from tfseq.native.inference import NativeInference
+
+infer = NativeInference(models.build("cnn", waveform_shape=(4, 400)))
+x = np.random.default_rng(6).normal(size=(9, 4, 400)).astype(np.float32)
+expected = infer(x)
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    os._exit(int(not np.array_equal(infer(x), expected)))
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status), np.array_equal(infer(x), expected))
+"""
+
+
+def test_a_process_that_is_forked_labels_too():
+    command = [sys.executable, "-c", FORKED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "0 True\n"
 
 
 @pytest.mark.parametrize(

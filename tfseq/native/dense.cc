@@ -2,6 +2,7 @@
 // records.
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <vector>
 
@@ -36,30 +37,34 @@ class Dense : public Stage {
     // Some panels for some records at a time: also one record has work for all processors.
     const int groups = (records + kTogether - 1) / kTogether;
     const int pieces = std::min(panels(), 64 / std::min(groups, 64) + 1);
+    std::atomic<bool> finite{true};
     ForEach(groups * pieces, [&](int item) {
       const int first = item / pieces * kTogether, count = std::min(kTogether, records - first);
       const float* from = in + size_t(first) * rows_;
       float* to = out + size_t(first) * columns_;
       const int start = long(panels()) * (item % pieces) / pieces;
       const int stop = long(panels()) * (item % pieces + 1) / pieces;
+      Vector zeros = {};
       for (int panel = start; panel < stop; ++panel) {
         if (count == kTogether) {
-          Multiply<kTogether>(from, to, panel);
+          zeros += Multiply<kTogether>(from, to, panel);
         } else {
           for (int i = 0; i < count; ++i) {
-            Multiply<1>(from + size_t(i) * rows_, to + size_t(i) * columns_, panel);
+            zeros += Multiply<1>(from + size_t(i) * rows_, to + size_t(i) * columns_, panel);
           }
         }
       }
+      if (Sum(zeros) != 0) finite = false;
     });
-    return true;
+    return finite;
   }
 
  private:
   int panels() const { return (columns_ + kPanel - 1) / kPanel; }
 
+  // Returns zeros, unless a sum is not finite.
   template <int kRecords>
-  void Multiply(const float* in, float* out, int panel) const {
+  Vector Multiply(const float* in, float* out, int panel) const {
     Vector sums[kRecords][kPanelVectors];
     for (int v = 0; v < kPanelVectors; ++v) {
       const Vector bias = Load(&bias_[size_t(panel) * kPanel + v * kLanes]);
@@ -74,11 +79,14 @@ class Dense : public Stage {
         for (int v = 0; v < kPanelVectors; ++v) sums[record][v] += read[v] * value;
       }
     }
+    Vector zeros = {};
     const int columns = std::min(kPanel, columns_ - panel * kPanel);
     for (int record = 0; record < kRecords; ++record) {
       std::memcpy(out + size_t(record) * columns_ + panel * kPanel, sums[record],
                   columns * sizeof(float));
+      for (const Vector& sum : sums[record]) zeros += sum * 0.0f;
     }
+    return zeros;
   }
 
   const int rows_, columns_;

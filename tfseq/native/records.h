@@ -2,11 +2,14 @@
 #ifndef TFSEQ_NATIVE_RECORDS_H_
 #define TFSEQ_NATIVE_RECORDS_H_
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -17,13 +20,18 @@ namespace tfseq {
 class Threads {
  public:
   static Threads& Shared() {
-    static auto* threads = new Threads(std::max(1u, std::thread::hardware_concurrency()));
+    static auto* threads = [] {
+      // A process that is forked has none of them, and makes its own.
+      pthread_atfork(nullptr, nullptr, [] { new (&Shared()) Threads; });
+      return new Threads;
+    }();
     return *threads;
   }
 
   // Calls work() once on each thread, the calling one being one of them, and waits for all.
   void Run(const std::function<void()>& work) {
     std::lock_guard<std::mutex> one_at_a_time(calls_);
+    for (; started_ < count_ - 1; ++started_) std::thread([this] { Wait(); }).detach();
     {
       std::lock_guard<std::mutex> lock(mutex_);
       work_ = &work;
@@ -37,10 +45,6 @@ class Threads {
   }
 
  private:
-  explicit Threads(int count) : count_(count) {
-    for (int thread = 1; thread < count; ++thread) std::thread([this] { Wait(); }).detach();
-  }
-
   void Wait() {
     for (long seen = 0;;) {
       const std::function<void()>* work;
@@ -56,7 +60,8 @@ class Threads {
     }
   }
 
-  const int count_;
+  const int count_ = std::max(1u, std::thread::hardware_concurrency());
+  int started_ = 0;
   std::mutex calls_, mutex_;
   std::condition_variable called_, done_;
   const std::function<void()>* work_ = nullptr;

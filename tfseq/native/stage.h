@@ -9,7 +9,7 @@ namespace tfseq {
 class Stage {
  public:
   virtual ~Stage() = default;
-  // Returns whether all that it looked at is finite.
+  // Returns whether all that it wrote is finite.
   virtual bool Run(const float* in, float* out, int records) const = 0;
 };
 
