@@ -15,6 +15,8 @@ from etils import epath
 from tfseq import schema
 from tfseq.errors import UserError
 
+_LONGEST_NAME = 150  # of a config; TFDS adds to it, and file systems allow 255
+
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class RecordConfig(tfds.core.BuilderConfig):
@@ -45,8 +47,17 @@ class RecordConfig(tfds.core.BuilderConfig):
             for name in cls.settings()
             if getattr(config, name) != getattr(default, name)
         }
-        config.name = "-".join(f"{k}_{_as_name(v)}" for k, v in changed.items()) or "default"
+        config.name = _short(
+            "-".join(f"{k}_{_as_name(v)}" for k, v in changed.items()) or "default"
+        )
         return config
+
+
+def _short(name: str) -> str:
+    """Returns a name that a folder can have: a digest in place of the rest of a long one."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _as_name(value: Any) -> str:

@@ -189,6 +189,26 @@ def test_a_number_out_of_range_is_refused_by_its_flag(key, value, expected):
     assert str(refused.value) == f"--config.{key}: expected {expected}, got {value}"
 
 
+@pytest.mark.parametrize(
+    ("model", "key", "value", "expected"),
+    [
+        ("cnn", "filters", (2.5, 3, 4), "whole numbers"),
+        ("cnn", "filters", (None, 3, 4), "whole numbers"),
+        ("cnn", "filters", ((2,), 3, 4), "whole numbers"),
+        ("cnn", "filters", (True, 3, 4), "whole numbers"),
+        ("mlp", "hidden_units", (8.5, 6, 4), "whole numbers"),
+        ("cnn", "dropout", (None, 0.3), "numbers"),
+        ("cnn", "dropout", ("a", 0.3), "numbers"),
+    ],
+)
+def test_several_numbers_are_refused_where_one_is_of_another_kind(model, key, value, expected):
+    config = configs.get(model)
+    config.model[key] = value
+    with pytest.raises(UserError) as refused:
+        configs.check(config)
+    assert str(refused.value) == f"--config.model.{key}: expected {expected}, got {value}"
+
+
 def test_a_setting_that_would_not_be_used_is_refused_with_its_value_and_why():
     config = configs.get("cnn")
     configs.refuse(config, "interval", "nobody looks at it")

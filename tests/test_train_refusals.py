@@ -56,6 +56,7 @@ AT_ONCE = {
     "no number": (["--epochs=x"], ["--epochs=x", "'x'"]),
     "no number in a setting": (["--config.seed=x"], ["--config.seed=x", "'x'"]),
     "a workdir that is a file": (["--workdir=file"], ["--workdir", "file is no writable folder"]),
+    "a workdir with a name that is too long": ([f"--workdir={300 * 'x'}"], ["File name too long"]),
     "a workdir in a file": (["--workdir=file/run"], ["--workdir", "file is no writable folder"]),
     "an export_dir that is a file": (["--export_dir=file"], ["--export_dir", "file is no"]),
     "unknown settings": (["--config_name=cnn_tim"], ["--config_name", "'cnn_tim'", "cnn_time"]),

@@ -42,6 +42,8 @@ _USERS_ERRORS = (
     errno.ENOTDIR,
     errno.EISDIR,
     errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
 )
 # What TensorFlow writes of a file, whatever the error that it comes in.
 _REASONS = "|".join(os.strerror(number) for number in (*_USERS_ERRORS, errno.ENOENT))

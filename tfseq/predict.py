@@ -7,9 +7,10 @@ r"""Labels waveforms from a file with an exported model.
 The input is an array (records, channels, steps) of any real dtype, the output (records, steps)
 float32, that of the intervals, if the model has them, (records, 2, steps): their lower and upper
 ends. All are read and written in batches: they may be larger than memory. 10,000 records or more
-are labelled by a model that XLA compiles first, in some seconds.
+are labelled by own kernels, or a model that XLA compiles first, in some seconds.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
@@ -39,6 +40,7 @@ def main() -> None:
     record_files.require_folder("--output", target)
     if interval_target:
         record_files.require_folder("--interval_output", interval_target)
+    _require_different(("input", "output", "interval_output"))
     waveforms = record_files.Waveforms(source)
     cli.import_tensorflow()
     from tfseq.saved_model import SavedModel
@@ -64,6 +66,17 @@ def main() -> None:
             model.interval, waveforms, target=interval_target, ends=True, **batches
         )
         print(f"Their intervals: {interval_target}")
+
+
+def _require_different(names: Sequence[str]) -> None:
+    """Refuses flags that name the same file: one would be lost."""
+    flag_of = {}
+    for name in names:
+        if FLAGS[name].value is None:
+            continue
+        other = flag_of.setdefault(Path(FLAGS[name].value).resolve(), name)
+        if other != name:
+            raise UserError(f"--{name}: expected another file than --{other}")
 
 
 if __name__ == "__main__":

@@ -127,6 +127,14 @@ def test_chosen_sets_alone_are_read(sets, folder, load):
     assert {key.split("/")[0] for key in records_of(builder)} == {"set4"}
 
 
+def test_a_set_of_many_sets_has_a_name_that_a_folder_can_have(folder, load):
+    for number in range(100, 190):
+        save_pair(folder, number, *example(records=2))
+    many, fewer = load(sets=tuple(range(100, 190))), load(sets=tuple(range(100, 189)))
+    assert many.builder_config.name != fewer.builder_config.name
+    assert {key.split("/")[0] for key in records_of(many)} >= {"set100", "set189"}
+
+
 def test_the_order_in_which_sets_are_named_does_not_matter():
     names = {
         record_sets_dataset_builder.RecordSetsConfig.from_settings(None, sets=sets).name

@@ -64,6 +64,12 @@ _RANGES = (
     ("optimizer.average", _BELOW_1),
 )
 
+_NUMBERS = {
+    "dropout": ("numbers", int | float),
+    "filters": ("whole numbers", int),
+    "hidden_units": ("whole numbers", int),
+}
+
 _FOUND = ("cnn_time", "conv_ae_time", "resnet_time", "seqnet_few_records")
 
 
@@ -104,10 +110,11 @@ def check(config: ConfigDict) -> None:
     Raises:
         UserError: If one is out of range; the message names the flag and what was expected.
     """
-    for key in ("dropout", "filters", "hidden_units"):
+    for key, (expected, kind) in _NUMBERS.items():
         value = config.model.get(key)
-        if isinstance(value, tuple) and any(isinstance(each, str) for each in value):
-            raise UserError(f"--config.model.{key}: expected numbers, got {value}")
+        several = value if isinstance(value, tuple | list) else ()
+        if not all(isinstance(each, kind) and not isinstance(each, bool) for each in several):
+            raise UserError(f"--config.model.{key}: expected {expected}, got {tuple(several)}")
     settings = flat(config)
     for key, known in _CHOICES.items():
         if settings[key] not in known:
