@@ -15,19 +15,21 @@ at the end.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
 from benchmarks.contenders import BACKENDS, OPTIONAL
-from tfseq import cli
+from tfseq import atomic_file, cli
+from tfseq.errors import UserError
 
 Measured = Iterator[dict[str, Any]]  # of a section's results, each as soon as it is there
 
 FLAGS = flags.FLAGS
 SECTIONS = ("training", "inference", "scaling", "reading", "epochs", "memory")
+MODELS = ("cnn", "resnet", "conv_ae", "mlp")
 _RESULTS = Path(__file__).with_name("results")
 _BATCH_SIZES = (32, 64, 128, 256)
 _STEPS = (1000, 4000, 16000, 64000)
@@ -37,7 +39,7 @@ def define_flags() -> None:
     """Defines the flags."""
     flags.DEFINE_list("sections", list(SECTIONS), f"What to measure: {', '.join(SECTIONS)}.")
     flags.DEFINE_enum("backend", "tensorflow", BACKENDS, "Keras's backend.")
-    flags.DEFINE_list("models", ["cnn", "resnet", "conv_ae", "mlp"], "Models to time.")
+    flags.DEFINE_list("models", list(MODELS), f"Models to time: {', '.join(MODELS)}.")
     flags.DEFINE_multi_enum(
         "without", [], OPTIONAL, "A contender to leave out; can be given several times."
     )
@@ -51,6 +53,8 @@ def define_flags() -> None:
 
 def main() -> None:
     """Runs the command."""
+    _require_known("sections", SECTIONS)
+    _require_known("models", MODELS)
     if FLAGS.backend == "jax":
         from benchmarks import accelerator as machine
     else:
@@ -62,7 +66,6 @@ def main() -> None:
     described["name"] = name = FLAGS.machine or machine.name(described)
     file_name = "-".join(re.findall(r"[a-z0-9.]+", name.lower()))
     path = Path(FLAGS.results_dir, f"{file_name}.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Sections that are not asked for keep what was measured before.
     results = json.loads(path.read_text()) if path.is_file() else {}
     results["machine"] = described
@@ -70,10 +73,17 @@ def main() -> None:
         print(f"{section}:", flush=True)
         for found in _MEASURES[section](described):
             results.setdefault(section, {}).update(found)
-            path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            atomic_file.write(path, json.dumps(results, indent=1) + "\n")
     print(f"written: {path}", flush=True)
     if path.parent == _RESULTS:
         report.write()
+
+
+def _require_known(flag: str, known: Sequence[str]) -> None:
+    """Refuses what cannot be measured, before the rest of it is."""
+    for each in FLAGS[flag].value:
+        if each not in known:
+            raise UserError(f"--{flag}: there is no {each!r}; there are {', '.join(known)}")
 
 
 def _training(described: dict[str, Any]) -> Measured:

@@ -36,13 +36,17 @@ def prepared(
     """
     builder = cls(config=_named_or_new(cls, config), data_dir=data_dir)
     source = _source(builder, config, manual_dir)
+    folder = Path(builder.data_dir)
     if not builder.is_prepared():
-        return _build(builder, source, manual_dir, beam_options)
+        built = _build(builder, source, manual_dir, beam_options)
+        # What a process that was killed while it built the successor has left.
+        shutil.rmtree(_aside(folder), ignore_errors=True)
+        return built
     if source is None or builder.info.metadata.get("source") == source:
         _require_files(builder)
         return builder
     print(f"The files in {manual_dir} are not those that {builder.info.full_name} was built from.")
-    with _set_aside(Path(builder.data_dir)):
+    with _set_aside(folder):
         fresh = cls(config=_named_or_new(cls, config), data_dir=data_dir)
         return _build(fresh, source, manual_dir, beam_options)
 
@@ -94,7 +98,7 @@ def _serialized(serializer: example_serializer.ExampleSerializer, example: Any) 
 @contextlib.contextmanager
 def _set_aside(folder: Path) -> Iterator[None]:
     """Keeps a data set until its successor is written, and brings it back if that fails."""
-    aside = folder.with_name(f".{folder.name}.replaced")
+    aside = _aside(folder)
     shutil.rmtree(aside, ignore_errors=True)
     folder.rename(aside)
     try:
@@ -102,7 +106,11 @@ def _set_aside(folder: Path) -> Iterator[None]:
     except BaseException:
         aside.rename(folder)
         raise
-    shutil.rmtree(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.replaced")
 
 
 def _named_or_new(cls: type[RecordBuilder], config: RecordConfig) -> RecordConfig | str:

@@ -41,6 +41,17 @@ def test_every_contender_is_timed_but_those_left_out(results):
     assert results["machine"]["cores"] == len(os.sched_getaffinity(0))
 
 
+@pytest.mark.parametrize("flag", ["sections", "models"])
+def test_what_cannot_be_measured_is_refused_before_the_rest_is(flag, tmp_path):
+    command = [sys.executable, "-m", "benchmarks.run", f"--{flag}=cnn,trainig"]
+    command.append(f"--results_dir={tmp_path}")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    first = {"sections": "cnn", "models": "trainig"}[flag]
+    assert done.stderr.startswith(f"error: --{flag}: there is no '{first}'; there are ")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_results_become_tables(results):
     text = report.tables("small-run", results)
     assert "| `cnn` |" in text

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tfseq import cli, dataset_flags
+from tfseq import atomic_file, cli, dataset_flags
 
 if TYPE_CHECKING:
     from tfseq.example_gen import Split
@@ -48,11 +48,9 @@ def write(statistics: "RecordStatistics", split: str, folder: Path) -> None:
     from tfseq import statistics_proto, statistics_table
 
     target = folder / f"Split-{split}"
-    target.mkdir(parents=True, exist_ok=True)
     serialized = statistics_proto.to_proto({split: statistics}).SerializeToString()
-    (target / "FeatureStats.pb").write_bytes(serialized)
-    text = statistics_table.table(statistics, split)
-    (target / "statistics.txt").write_text(f"{text}\n", encoding="utf-8")
+    atomic_file.write(target / "FeatureStats.pb", serialized)
+    atomic_file.write(target / "statistics.txt", f"{statistics_table.table(statistics, split)}\n")
 
 
 def define_flags() -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tfseq import atomic_file
 from tfseq.figures import style
 from tfseq.tuning import document, studies
 from tfseq.tuning.document import Document
@@ -26,9 +27,8 @@ def write(report: Document, path: Path, figures: Path) -> None:
     figures.mkdir(parents=True, exist_ok=True)
     for finding in report.findings:
         style.save(finding.figure, figures / f"{finding.slug}.png", _DOTS_PER_INCH)
-    path.parent.mkdir(parents=True, exist_ok=True)
     places = (os.path.relpath(place, path.parent) for place in (figures, document.DATA_PAGE))
-    path.write_text(_text(report, *places), encoding="utf-8")
+    atomic_file.write(path, _text(report, *places))
 
 
 def _text(report: Document, figures: str, data_page: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib
 
+from tfseq import atomic_file
 from tfseq.figures import style
 from tfseq.tuning import document, studies, verdicts
 from tfseq.tuning.document import Document
@@ -67,10 +68,7 @@ def write(report: Document, path: Path) -> None:
     Raises:
         OSError: If it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        _page(report, os.path.relpath(document.DATA_PAGE, path.parent)), encoding="utf-8"
-    )
+    atomic_file.write(path, _page(report, os.path.relpath(document.DATA_PAGE, path.parent)))
 
 
 def _page(report: Document, data_page: str) -> str:

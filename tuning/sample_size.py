@@ -17,7 +17,7 @@ import json
 
 from absl import flags
 
-from tfseq import cli
+from tfseq import atomic_file, cli
 from tfseq.errors import UserError
 from tfseq.tuning import distribution, options, results, sizes
 from tfseq.tuning.study import Study
@@ -60,7 +60,7 @@ def _draw(study: Study, given: options.Options) -> None:
     found = sampling.summarize(study, results.read(folder))
     facts = {"model": study.model, "dataset": given.dataset, "width_fraction": given.width_fraction}
     path = folder / "sample_size.json"
-    path.write_text(json.dumps(facts | found.to_json(), indent=2) + "\n", encoding="utf-8")
+    atomic_file.write(path, json.dumps(facts | found.to_json(), indent=2) + "\n")
     number = sizes.FIGURES.get(study.model)
     width = f", width {given.width_fraction:g}" if study.model == "mlp" else ""
     where = f"{study.model} on {given.dataset}{width}"

@@ -145,6 +145,17 @@ def test_a_failing_rebuild_keeps_the_old_data_set(damage, folder):
     assert labels(datasets.load("record_sets", data_dir=data_dir, channels=2, steps=8)) == {1}
 
 
+def test_what_a_killed_rebuild_has_set_aside_is_gone_after_the_next(folder):
+    write_set(folder, 1)
+    data_set = Path(load_sets(folder).data_dir)
+    before = files(folder.parent / "data").keys()
+    # So a kill leaves it: the old data set aside, and no new one.
+    data_set.rename(data_set.with_name(f".{data_set.name}.replaced"))
+    write_set(folder, 2)
+    assert labels(load_sets(folder)) == {2}
+    assert files(folder.parent / "data").keys() == before
+
+
 def test_a_failing_first_build_leaves_no_data_set(folder):
     write_set(folder, 9)
     with pytest.raises(UserError, match=r"set1\.npz: record 0: .* 9 "):
