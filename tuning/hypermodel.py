@@ -144,7 +144,7 @@ class TrialModel(keras_tuner.HyperModel):
             training,
             config.batch_size,
             seed=config.seed,
-            cache=config.data.cache,
+            cache="always",  # the order of the batches depends on it
             augmentation=_augmentation(config, training),
         )
         with self._strategy.scope():

@@ -20,6 +20,7 @@ FLAGS = flags.FLAGS
 _NOT_SHARED = ("model", "optimizer", "epochs", "batch_size", "seed", "early_stopping", "checkpoint")
 
 _UNUSED = {
+    "data.cache": "trials hold their records in memory",
     "data.service": "trials take their batches from memory",
     "interval": "trials make no intervals; give it to tfseq.train",
     "serving_precision": "trials are not served; give it to tfseq.train",

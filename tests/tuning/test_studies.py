@@ -105,6 +105,7 @@ def test_sizes_are_of_any_model():
 
 
 UNUSED = (
+    "data.cache=never",
     "data.service=grpc://localhost:1",
     "interval.coverage=0.8",
     "strategy=multi_worker",
