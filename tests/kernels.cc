@@ -6,8 +6,8 @@
 #include <random>
 
 #include "dense.cc"
-#include "errors.h"
 #include "inference.cc"
+#include "losses.h"
 #include "training.h"
 
 namespace {

@@ -45,8 +45,8 @@ def key(waveform, label):
 def epochs(builder, number_of):
     """Returns a function that gives the numbers of the records in batches of epochs."""
 
-    def read(count, cache, split="train", first_epoch=0, first_step=0, seed=0, shard=(0, 1)):
-        part = Split(builder, split, shard)
+    def read(count, cache, split="train", first_epoch=0, first_step=0, seed=0):
+        part = Split(builder, split)
         batches = training_batches(
             part, BATCH, seed=seed, first_epoch=first_epoch, first_step=first_step, cache=cache
         )
@@ -134,20 +134,6 @@ def test_a_part_of_a_split_is_that_part_of_what_is_stored(split, part, builder, 
     )
     records = list(tfds.as_numpy(builder.as_dataset(split="train")))[part]
     np.testing.assert_array_equal(labels, [record["label"] for record in records])
-
-
-@pytest.mark.parametrize("split", ["train", "train[:50%]"])
-@pytest.mark.parametrize("count", [2, 3])
-def test_shards_share_no_record_and_together_are_the_split(split, count, builder, stored, epochs):
-    shards = [
-        list(itertools.chain(*epochs(1, "never", split=split, shard=(index, count))))
-        for index in range(count)
-    ]
-    sizes = [Split(builder, split, (index, count)).num_records for index in range(count)]
-    assert [len(shard) for shard in shards] == sizes
-    assert max(sizes) - min(sizes) <= 1
-    whole = stored["train"][: 50 if split == "train" else 25]
-    assert sorted(itertools.chain(*shards)) == sorted(whole)
 
 
 @pytest.mark.parametrize("cache", CACHES)

@@ -2,7 +2,11 @@
 
 import json
 
+import psutil
 import pytest
+
+from tfseq import configs, trainer
+from tfseq.example_gen import Split
 
 SCRIPT = """
 import json, sys
@@ -111,3 +115,22 @@ def test_a_lowered_model_learns_what_the_model_learns(found, model, columns):
 
 def test_lowering_on_several_replicas_is_refused(found):
     assert "--config.lowering" in found["lowered on replicas"]
+
+
+def test_each_split_is_held_in_memory_if_it_fits_by_itself(builder, tmp_path, monkeypatch):
+    held = []
+    in_memory = Split.in_memory
+    monkeypatch.setattr(Split, "in_memory", lambda self: held.append(self.name) or in_memory(self))
+    # A quarter of what is free has room for 8 records of 80 kB.
+    free = type("Memory", (), {"available": 4 * 8 * 80_008})
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    config = configs.get("mlp")
+    config.update({"epochs": 1, "strategy": "one_device"})
+    config.model.hidden_units, config.model.dropout = (2,), (0.0,)
+    few, many = Split(builder, "train[:5]"), Split(builder, "validation")
+    assert many.num_records > 8
+    trainer.train(config, few, many, tmp_path / "few")
+    assert held == ["train[:5]"]
+    held.clear()
+    trainer.train(config, many, few, tmp_path / "many")
+    assert held == ["train[:5]"]

@@ -13,7 +13,7 @@ from tfseq.errors import UserError
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error
-    """The user stopped the run (SIGINT, Ctrl-C); it is saved up to the last step."""
+    """The user stopped the run (SIGINT, Ctrl-C); who writes its files has saved the last step."""
 
 
 class Checkpoint(keras.callbacks.Callback):

@@ -42,7 +42,7 @@ def require(address: str) -> None:
 
 
 @contextlib.contextmanager
-def losses_told() -> Iterator[None]:
+def lost_batches_told() -> Iterator[None]:
     """Has a block that takes batches end in one line when one of them is lost.
 
     Raises:

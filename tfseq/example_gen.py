@@ -25,12 +25,10 @@ class Split:
     Attributes:
         builder: A TFDS builder whose records are on disk.
         name: The split, as TFDS spells it.
-        shard: (index, count): every worker of several reads its own part of the records.
     """
 
     builder: tfds.core.DatasetBuilder
     name: str
-    shard: tuple[int, int] = (0, 1)
 
     def __post_init__(self) -> None:
         whole = self.name.partition("[")[0]
@@ -40,7 +38,7 @@ class Split:
                 f"{self.builder.name} has no split {self.name!r} as it was built; it has {known}"
             )
         try:
-            count = self.builder.info.splits[self._slice()].num_examples
+            count = self.num_records
         except ValueError as error:
             raise UserError(
                 f"{self.name!r} is not a split; write train, train[:100] or train[:10%]"
@@ -51,7 +49,7 @@ class Split:
     @property
     def num_records(self) -> int:
         """How many records there are."""
-        return self.builder.info.splits[self._slice()].num_examples
+        return self.builder.info.splits[self.name].num_examples
 
     @property
     def waveform_shape(self) -> tuple[int, int]:
@@ -83,12 +81,8 @@ class Split:
     def _read(self, *, as_supervised: bool) -> tf.data.Dataset:
         config = tfds.ReadConfig(options=_options(held=False), try_autocache=False)
         return self.builder.as_dataset(
-            split=self._slice(), as_supervised=as_supervised, read_config=config
+            split=self.name, as_supervised=as_supervised, read_config=config
         )
-
-    def _slice(self) -> str | tfds.core.ReadInstruction:
-        index, count = self.shard
-        return self.name if count == 1 else tfds.even_splits(self.name, n=count)[index]
 
 
 def evaluation_batches(

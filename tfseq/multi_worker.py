@@ -93,7 +93,7 @@ def connect(wait_seconds: int) -> tf.distribute.MultiWorkerMirroredStrategy:
     """
     _wait_for_others(cluster(), wait_seconds)
     handler = signal.getsignal(signal.SIGTERM)
-    with losses_told():
+    with lost_workers_told():
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     # TensorFlow takes SIGTERM over, and ignores it.
     signal.signal(signal.SIGTERM, handler)
@@ -162,7 +162,7 @@ def everywhere(strategy: tf.distribute.Strategy, value: Any) -> list[Any]:
 
         return strategy.run(parts)
 
-    with losses_told():
+    with lost_workers_told():
         texts, lengths = (strategy.experimental_local_results(each)[0] for each in gather())
     per_replica = tf.split(texts, lengths.numpy())
     replicas = len(per_replica) // len(cluster().addresses)
@@ -180,7 +180,7 @@ def chief_first(strategy: tf.distribute.Strategy) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def losses_told() -> Iterator[None]:
+def lost_workers_told() -> Iterator[None]:
     """Has a block that waits for the other workers end in one line when one of them is gone.
 
     Raises:

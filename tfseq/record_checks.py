@@ -106,7 +106,7 @@ class RecordChecks:
         groups = [group.decode() for group in examples["group"]]
         for channel in range(waveforms.shape[1]):
             values = waveforms[:, channel]
-            self._check_row(split, f"channel {channel + 1}", values, names, _waveform_range())
+            self._check_row(split, f"channel {channel + 1}", values, names, schema.waveform_range())
         self._check_row(split, "label", labels, names, self._label_range)
         for name, group, waveform in zip(names, groups, waveforms, strict=True):
             self._check_copy(split, name, waveform)
@@ -175,13 +175,6 @@ def allows(kind: str, where: str) -> bool:
     if kind == "infinite":
         return not feature.float_domain.disallow_inf
     return f"allow_{kind}" in feature.annotation.tag
-
-
-def _waveform_range() -> tuple[float, float]:
-    domain = schema.feature("waveform").float_domain
-    low = domain.min if domain.HasField("min") else -np.inf
-    high = domain.max if domain.HasField("max") else np.inf
-    return low, high
 
 
 def _both(one: str, other: str) -> str:

@@ -1,6 +1,7 @@
 """What a record is, read from `schema.pbtxt`: the one place that knows the sizes and the range."""
 
 import functools
+import math
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -24,6 +25,14 @@ def waveform_shape() -> tuple[int, int]:
     """Returns (channels, steps) of a waveform."""
     channels, steps = (dim.size for dim in _features()["waveform"].shape.dim)
     return channels, steps
+
+
+def waveform_range() -> tuple[float, float]:
+    """Returns the lowest and the highest value of a waveform; infinite where none is set."""
+    domain = _features()["waveform"].float_domain
+    low = domain.min if domain.HasField("min") else -math.inf
+    high = domain.max if domain.HasField("max") else math.inf
+    return low, high
 
 
 def label_range() -> tuple[float, float]:

@@ -42,3 +42,20 @@ def places(path: Path) -> Iterator[Place]:
                 return
             yield Place(offset, length, os.pread(descriptor, _CHECKSUM.size, offset + length))
             offset += length + _CHECKSUM.size
+
+
+def records(path: Path) -> Iterator[bytes]:
+    """Yields the content of each record, in the order of the file.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it ends in a record.
+    """
+    end = 0
+    with path.open("rb") as file:
+        for place in places(path):
+            file.seek(place.offset)
+            yield file.read(place.length)
+            end = place.offset + place.length + _CHECKSUM.size
+        if end != os.fstat(file.fileno()).st_size:
+            raise ValueError(f"{path} ends in a record")

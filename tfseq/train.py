@@ -75,7 +75,8 @@ def _train(config: ConfigDict, builder: "DatasetBuilder", workdir: Path) -> None
     try:
         result = trainer.train(config, training, validation, workdir)
     except checkpoint.Interrupted:
-        print(f"\nStopped. The run is saved in {workdir}; the same command goes on from there.")
+        saved = f"The run is saved in {workdir}; the same command goes on from there."
+        print(f"\nStopped. {saved if team.writes else 'The chief saves the run.'}")
         raise SystemExit(130) from None
     if not team.writes:
         print("The chief measures and exports the model.")

@@ -74,7 +74,8 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
         tf.config.experimental.enable_op_determinism()
     team = workers.of(config)
     team.agree_on_start(settled, training, validation, folder)
-    with training_step.precision(config.precision), team.working(), data_service.losses_told():
+    told = data_service.lost_batches_told()
+    with training_step.precision(config.precision), team.working(), told:
         with team.strategy.scope():
             restored = checkpoint_files.restore(folder)
             model = restored.model if restored else _new_model(config, training)
@@ -99,7 +100,8 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
                 metrics=restored.metrics if restored else None,
                 writes=team.writes,
             )
-            _fit(fitted, saver, settled, training, validation, workdir / "logs", team)
+            cache = settled.data.cache
+            _fit(fitted, saver, config, cache, training, validation, workdir / "logs", team)
     if team.share:
         # The chief goes on alone, with a model that is not shared.
         model = checkpoint_files.read_best(folder) if team.writes else model
@@ -160,6 +162,7 @@ def _fit(
     model: keras.Model,
     saver: checkpoint.Checkpoint,
     config: ConfigDict,
+    cache: str,
     training: Split,
     validation: Split,
     logs: Path,
@@ -167,18 +170,15 @@ def _fit(
 ) -> None:
     position = saver.position
     steps = training.num_batches(config.batch_size)
-    on_terminal = sys.stdout.isatty()
     validation_steps = validation.num_batches(config.batch_size)
-    # The saver comes after the logs: what it says is done has been logged.
-    callbacks = [WholeEpochs(validation_steps), saver, averaging.MeasureAverages()]
+    shows_progress = team.writes and sys.stdout.isatty()
+    called = [WholeEpochs(validation_steps), saver, averaging.MeasureAverages()]
     if team.writes:
-        history.cut(logs / "history.csv", position.epoch)
-        callbacks[1:1] = [
-            history.TensorBoard(logs),
-            keras.callbacks.CSVLogger(logs / "history.csv", append=True),
-        ]
-        if not on_terminal:
-            callbacks.append(history.EpochLine(config.epochs))
+        # The saver comes after the logs: what it says is done has been logged.
+        called[1:1] = _logging(logs, position)
+        if not shows_progress:
+            called.append(history.EpochLine(config.epochs))
+    # Whether these are held in memory is another question: their order does not depend on it.
     validation_batches = team.batches(
         lambda: evaluation_batches(
             validation, config.batch_size, cache=config.data.cache, share=team.share
@@ -187,7 +187,7 @@ def _fit(
     try:
         while position.epoch < config.epochs and not model.stop_training:
             batches = functools.partial(
-                _batches(config),
+                _batches(config, cache),
                 training,
                 config.batch_size,
                 seed=config.seed,
@@ -205,12 +205,18 @@ def _fit(
                 initial_epoch=position.epoch,
                 # The rest of an epoch is a fit of its own: it has fewer steps.
                 epochs=position.epoch + 1 if position.step else config.epochs,
-                callbacks=callbacks,
+                callbacks=called,
                 shuffle=False,  # the batches are shuffled
-                verbose=1 if on_terminal and team.writes else 0,
+                verbose=int(shows_progress),
             )
     finally:
         saver.release()
+
+
+def _logging(logs: Path, position: Position) -> list[keras.callbacks.Callback]:
+    table = logs / "history.csv"
+    history.cut(table, position.epoch)
+    return [history.TensorBoard(logs), keras.callbacks.CSVLogger(table, append=True)]
 
 
 def _read(
@@ -228,10 +234,10 @@ def _read(
         return reading.result()
 
 
-def _batches(config: ConfigDict) -> Callable[..., tf.data.Dataset]:
+def _batches(config: ConfigDict, cache: str) -> Callable[..., tf.data.Dataset]:
     if config.data.service:
         return functools.partial(data_service.training_batches, address=config.data.service)
-    return functools.partial(training_batches, cache=config.data.cache)
+    return functools.partial(training_batches, cache=cache)
 
 
 def _out_of_patience(config: ConfigDict, position: Position) -> bool:

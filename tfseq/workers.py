@@ -111,7 +111,7 @@ class Several:
         Raises:
             UserError: If another worker has stopped.
         """
-        with multi_worker.losses_told():
+        with multi_worker.lost_workers_told():
             yield
 
 

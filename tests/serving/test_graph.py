@@ -56,7 +56,7 @@ def test_the_signatures_have_the_inputs_and_outputs_that_are_documented(exported
 
 
 def test_the_range_is_the_schema_s():
-    low, high = signatures.waveform_range()
+    low, high = schema.waveform_range()
     domain = schema.feature("waveform").float_domain
     assert (low == domain.min) if domain.HasField("min") else (low == -np.inf)
     assert (high == domain.max) if domain.HasField("max") else (high == np.inf)

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "errors.h"
+#include "losses.h"
 #include "tensorflow/c/kernels.h"
 #include "tensorflow/c/ops.h"
 #include "training.h"

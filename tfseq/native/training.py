@@ -13,7 +13,7 @@ from keras import layers
 from tfseq.models import line_rules
 from tfseq.models.image import Tensor
 from tfseq.models.lowering import Lowered
-from tfseq.native import errors, inference, recorded, trained
+from tfseq.native import inference, losses, recorded, trained
 
 
 def has_few_channels(model: keras.Model) -> bool:
@@ -61,8 +61,8 @@ class NativelyTrained(Lowered):
         self, optimizer: Any = "rmsprop", loss: Any = None, *, metrics: Any = None, **settings: Any
     ) -> None:
         """Compiles it, see Keras, with kernels for those losses and metrics that have them."""
-        metrics = [errors.by_kernel(metric) for metric in metrics or ()]
-        super().compile(optimizer, errors.by_kernel(loss), metrics=metrics, **settings)
+        metrics = [losses.by_kernel(metric) for metric in metrics or ()]
+        super().compile(optimizer, losses.by_kernel(loss), metrics=metrics, **settings)
 
     def call(self, waveform: Tensor, training: bool = False) -> Tensor:
         """Computes the model's output."""

@@ -34,14 +34,6 @@ _Outputs = dict[str, tf.Tensor]
 _Network = Callable[[tf.Tensor], _Outputs]
 
 
-def waveform_range() -> Range:
-    """Returns the schema's lowest and highest value of a waveform; infinite where it sets none."""
-    domain = schema.feature("waveform").float_domain
-    low = domain.min if domain.HasField("min") else -math.inf
-    high = domain.max if domain.HasField("max") else math.inf
-    return low, high
-
-
 def example(waveform: np.ndarray) -> bytes:
     """Returns the serialized tf.train.Example of one waveform (channels, steps)."""
     values = np.ascontiguousarray(waveform, "<f4").tobytes()
@@ -71,7 +63,7 @@ def save(
     module.variables_served = [each.value for served in kept for each in served.variables]
     shape = tuple(model.inputs[0].shape[1:])
     network = _network(model, half_width, shape[1])
-    served = _signatures(network, shape, within or waveform_range())
+    served = _signatures(network, shape, within or schema.waveform_range())
     tf.saved_model.save(module, str(folder), signatures=served)
     architecture = folder / ARCHITECTURE
     architecture.parent.mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfseq import tfrecord_files
 from tfseq.serving import wire
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def read(folder: Path) -> list[Request]:
         ValueError: If the file is not whole.
     """
     found = []
-    for record in wire.records(folder / FILE):
+    for record in tfrecord_files.records(folder / FILE):
         predict = wire.PredictionLog.FromString(record).predict_log.request
         inputs = {name: wire.array(tensor) for name, tensor in predict.inputs.items()}
         found.append(Request(predict.model_spec.signature_name, inputs))

@@ -6,9 +6,6 @@ tensorflow/core/framework/tensor.proto, tensor_shape.proto and core/protobuf/met
 Fields that are not named here are passed over when a message is read.
 """
 
-import struct
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,19 +124,3 @@ def array(tensor: Any) -> np.ndarray:
     if missing < 0 or (missing and not values.size):
         raise ValueError(f"a tensor of shape {shape} with {values.size} values")
     return np.concatenate([values, np.repeat(values[-1:], missing)]).reshape(shape)
-
-
-def records(path: Path) -> Iterator[bytes]:
-    """Yields the records of a TFRecord file: length, checksum, bytes, checksum.
-
-    Raises:
-        ValueError: If the file ends in a record.
-    """
-    data, place = path.read_bytes(), 0
-    while place < len(data):
-        header = data[place : place + 12]
-        length = struct.unpack_from("<Q", header)[0] if len(header) == 12 else len(data)
-        start, place = place + 12, place + 12 + length + 4
-        if place > len(data):
-            raise ValueError(f"{path} ends in a record")
-        yield data[start : start + length]

@@ -7,7 +7,7 @@ import tensorflow as tf
 from convolution_models import MODELS
 
 from tfseq import native
-from tfseq.native import errors
+from tfseq.native import losses
 from tfseq.native.training import NativelyTrained
 
 NAMES = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
@@ -36,7 +36,7 @@ def value_and_gradient(loss, label, prediction):
 def test_values_and_gradients_are_keras_s(name, shape):
     assert native.available()
     label, prediction = arrays(*shape)
-    found = tf.function(value_and_gradient)(errors.by_kernel(name), label, prediction)
+    found = tf.function(value_and_gradient)(losses.by_kernel(name), label, prediction)
     expected = value_and_gradient(getattr(keras.losses, NAMES[name]), label, prediction)
     for one, two in zip(found, expected, strict=True):
         assert one.shape == two.shape
@@ -47,7 +47,7 @@ def test_what_is_not_a_number_shows_in_its_record_alone():
     label, prediction = arrays(3, 50)
     prediction = tf.tensor_scatter_nd_update(prediction, [[1, 49]], [np.nan])
     for name in NAMES:
-        found = errors.by_kernel(name)(label, prediction)
+        found = losses.by_kernel(name)(label, prediction)
         np.testing.assert_array_equal(np.isnan(found), [False, True, False])
 
 
@@ -55,7 +55,7 @@ def test_labels_of_another_shape_are_refused():
     label, prediction = arrays(3, 50)
     for other in (label[:, :40], label[:2], label[0]):
         with pytest.raises(tf.errors.InvalidArgumentError, match="one shape"):
-            errors.mse(other, prediction)
+            losses.mse(other, prediction)
 
 
 def test_a_model_says_what_it_said_by_keras_s_own():

@@ -1,6 +1,6 @@
 // How far predictions are from labels: what a step wants to know of that, in one pass over both.
-#ifndef TFSEQ_NATIVE_ERRORS_H_
-#define TFSEQ_NATIVE_ERRORS_H_
+#ifndef TFSEQ_NATIVE_LOSSES_H_
+#define TFSEQ_NATIVE_LOSSES_H_
 
 #include <algorithm>
 #include <cstdint>
@@ -60,4 +60,4 @@ inline void ErrorGradients(const Predicted& of, const float* squared, const floa
 
 }  // namespace tfseq
 
-#endif  // TFSEQ_NATIVE_ERRORS_H_
+#endif  // TFSEQ_NATIVE_LOSSES_H_
