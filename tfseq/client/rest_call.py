@@ -117,10 +117,11 @@ def _exchange(target: Target, path: str, body: bytes, deadline: float) -> tuple[
         response = connection.getresponse()
         chunks = []
         # A socket's timeout starts anew with each part of the answer; the deadline does not.
-        # A server that closes the connection leaves no socket behind the last part.
-        while not response.isclosed():
+        while chunk := response.read1(_CHUNK_BYTES):
+            chunks.append(chunk)
+            if response.isclosed():  # Python 3.13 does so behind the last part, socket and all
+                break
             socket.settimeout(_left(deadline))
-            chunks.append(response.read1(_CHUNK_BYTES))
         return response.status, b"".join(chunks)
     finally:
         connection.close()
