@@ -1,10 +1,12 @@
 """What is compiled by XLA, where it was measured to pay; what one device is given."""
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfseq import configs, models, training_step
+from tfseq.example_gen import Split
 from tfseq.training_step import WORTH_COMPILING, make_strategy, what_to_compile
 
 SETTINGS = {"mlp": {"hidden_units": (8,), "dropout": 0}, "seqnet": {"filters": 8, "blocks": 1}}
@@ -58,6 +60,22 @@ def test_a_cpu_takes_batches_where_they_are_made_and_a_gpu_has_them_brought():
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
     assert (strategy.experimental_distribute_dataset(data) is data) == (not on_gpu)
     assert strategy.num_replicas_in_sync == 1
+
+
+def test_a_model_is_made_for_the_training_records(builder):
+    training = Split(builder, "train[:7]")
+    waveforms, labels = (array.numpy() for array in training.in_memory())
+    config = configs.get("seqnet")
+    config.model.filters, config.model.blocks = 4, 1
+    model = training_step.model_for(training, config)
+    standardize, to_unit = model.get_layer("standardize"), model.get_layer("label")
+    np.testing.assert_allclose(np.ravel(standardize.mean), waveforms.mean((0, 2)), atol=1e-5)
+    assert to_unit.offset == pytest.approx(labels.mean(), rel=1e-5)
+    assert to_unit.scale == pytest.approx(labels.std(), rel=1e-5)
+    config.transform.standardize = config.transform.standardize_label = False
+    names = [layer.name for layer in training_step.model_for(training, config).layers]
+    assert "standardize" not in names
+    assert names[-1] == "label"
 
 
 def test_what_a_checkpoint_says_of_the_loss_scale_is_kept():

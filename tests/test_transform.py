@@ -20,12 +20,38 @@ def test_a_constant_channel_is_0_when_it_is_standardized():
     # Of each of these the squares' mean less the mean's square is below 0, by rounding.
     for constant, records in ((333.33334, 7), (-0.7, 32)):
         x = np.full((records, 1, 4000), constant, np.float32)
-        for batches in ([x], [x[:3], x[3:]]):
-            scaling = transform.fit_scaling(batches)
+        for parts in ([x], [x[:3], x[3:]]):
+            scaling, of_label = transform.fit_scaling([(part, part[:, 0]) for part in parts])
             assert scaling == ((float(x[0, 0, 0]),), (0.0,))
+            assert of_label == (float(x[0, 0, 0]), 0.0)
         shown = transform.features(keras.Input((1, 4000)), scaling)
         standardized = keras.Model(shown._keras_history.operation.input, shown)(x)
         np.testing.assert_array_equal(standardized, 0)
+
+
+def test_labels_are_learned_alike_in_any_unit():
+    x = waveforms(records=12)
+    label = np.tanh(x[:, 0] * 1e3 - 7)
+    losses = []
+    for unit, offset in ((1.0, 0.0), (25.0, 300.0)):
+        keras.utils.set_random_seed(0)
+        labels = (unit * label + offset).astype(np.float32)
+        _, scaling = transform.fit_scaling([(x[:5], labels[:5]), (x[5:], labels[5:])])
+        assert scaling == pytest.approx((labels.mean(), labels.var()), rel=1e-4)
+        model = models.build("seqnet", label_scaling=scaling, **SMALL)
+        model.compile("adam", "mse")
+        history = model.fit(x, labels, epochs=3, batch_size=4, verbose=0).history
+        losses.append(np.array(history["loss"]) / unit**2)
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
+    assert losses[0][-1] < losses[0][0]
+
+
+def test_labels_that_do_not_vary_are_predicted():
+    x, labels = waveforms(), np.full((5, 400), 7.5, np.float32)
+    _, scaling = transform.fit_scaling([(x, labels)])
+    model = models.build("seqnet", label_scaling=scaling, **SMALL)
+    assert np.isfinite(model(x)).all()
+    assert scaling == (7.5, 0.0)
 
 
 def views(x, *names):

@@ -141,7 +141,7 @@ class _Distances(keras.Model):
 def _network(training: Split, predict: evaluator.Predictor) -> keras.Model:
     """Returns the network of the half widths, which begins near the mean distance."""
     batches = evaluation_batches(training, _BATCH_SIZE)
-    scaling = transform.fit_scaling(waveform.numpy() for waveform, _ in batches)
+    scaling, _ = transform.fit_scaling(batches.as_numpy_iterator())
     waveform, label = next(iter(batches.take(1).as_numpy_iterator()))
     distance = float(np.mean(np.abs(predict(waveform) - label)))
     network = models.build(

@@ -22,7 +22,6 @@ from tfseq import (
     run_config,
     run_data,
     training_step,
-    transform,
     workers,
 )
 from tfseq.augmentation import Augmentation
@@ -78,7 +77,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
     with training_step.precision(config.precision), team.working(), told:
         with team.strategy.scope():
             restored = checkpoint_files.restore(folder)
-            model = restored.model if restored else _new_model(config, training)
+            model = restored.model if restored else training_step.model_for(training, config)
             fitted = training_step.to_fit(model, config, training.num_records, team.strategy)
         position = restored.position if restored else Position()
         team.agree_on_model(model)
@@ -143,19 +142,6 @@ def _settle(
     if config.data.service:
         data_service.require(config.data.service)
     return settled, data
-
-
-def _new_model(config: ConfigDict, training: Split) -> keras.Model:
-    scaling = _fitted_scaling(config, training)
-    steps = training.num_batches(config.batch_size)
-    return training_step.new_model(config, training.waveform_shape, scaling, steps_per_epoch=steps)
-
-
-def _fitted_scaling(config: ConfigDict, training: Split) -> transform.Scaling | None:
-    if not config.transform.standardize:
-        return None
-    batches = evaluation_batches(training, config.batch_size)
-    return transform.fit_scaling(waveform.numpy() for waveform, _ in batches)
 
 
 def _fit(

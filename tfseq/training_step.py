@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from tfseq import averaging, fused_update, models, native, optimizers, replicas, transform
 from tfseq.errors import UserError
+from tfseq.example_gen import Split, evaluation_batches
 from tfseq.models import lowering
 from tfseq.multi_worker_model import Shared
 from tfseq.native.training import NativelyTrained, has_few_channels
@@ -67,6 +68,7 @@ def new_model(
     config: ConfigDict,
     waveform_shape: tuple[int, int],
     scaling: transform.Scaling | None = None,
+    label_scaling: transform.LabelScaling | None = None,
     *,
     steps_per_epoch: int = 1,
 ) -> keras.Model:
@@ -76,17 +78,40 @@ def new_model(
         config: The settings.
         waveform_shape: (channels, steps).
         scaling: Mean and variance of the training records' channels, if they are standardized.
+        label_scaling: Mean and variance of their labels, likewise.
         steps_per_epoch: Steps of an epoch, for a schedule of the learning rate.
     """
     model = models.build(
         **config.model.to_dict(),
         waveform_shape=waveform_shape,
         scaling=scaling,
+        label_scaling=label_scaling,
         views=config.transform.views,
     )
     optimizer = optimizers.make(**config.optimizer, steps=config.epochs * steps_per_epoch)
     _compile(model, optimizer, config)
     return model
+
+
+def model_for(training: Split, config: ConfigDict) -> keras.Model:
+    """Returns a new model that fits training records: their size, number, means and variances."""
+    scalings = _fitted(config, training)
+    steps = training.num_batches(config.batch_size)
+    return new_model(config, training.waveform_shape, *scalings, steps_per_epoch=steps)
+
+
+def _fitted(
+    config: ConfigDict, training: Split
+) -> tuple[transform.Scaling | None, transform.LabelScaling | None]:
+    asked = config.transform
+    if not (asked.standardize or asked.standardize_label):
+        return None, None
+    batches = evaluation_batches(training, config.batch_size).as_numpy_iterator()
+    of_waveform, of_label = transform.fit_scaling(batches)
+    return (
+        of_waveform if asked.standardize else None,
+        of_label if asked.standardize_label else None,
+    )
 
 
 def _compile(

@@ -18,16 +18,21 @@ if TYPE_CHECKING:
 Scaling = tuple[tuple[float, ...], tuple[float, ...]]
 """The mean and the variance of every channel."""
 
+LabelScaling = tuple[float, float]
+"""The mean and the variance of the labels."""
 
-def fit_scaling(waveforms: "Iterable[np.ndarray]") -> Scaling:
-    """Returns the mean and variance of every channel over batches of waveforms.
+
+def fit_scaling(
+    batches: "Iterable[tuple[np.ndarray, np.ndarray]]",
+) -> tuple[Scaling, LabelScaling]:
+    """Returns mean and variance of every channel and of the labels, over all records and steps.
 
     Args:
-        waveforms: Batches (batch, channels, steps), at least one.
+        batches: Waveforms (batch, channels, steps) and labels (batch, steps), at least one of each.
     """
     count, total, squares, shift = 0, 0.0, 0.0, None
-    for batch in waveforms:
-        values = np.asarray(batch, np.float64)
+    for waveform, label in batches:
+        values = np.concatenate([waveform, label[:, np.newaxis]], axis=1, dtype=np.float64)
         # About a value of the channel: one that is constant has a variance of exactly 0.
         shift = values[:1, :, :1] if shift is None else shift
         values = values - shift
@@ -35,8 +40,28 @@ def fit_scaling(waveforms: "Iterable[np.ndarray]") -> Scaling:
         total = total + values.sum(axis=(0, 2))
         squares = squares + np.square(values).sum(axis=(0, 2))
     mean = total / count
-    variance = np.maximum(squares / count - mean**2, 0.0)
-    return tuple((shift.ravel() + mean).tolist()), tuple(variance.tolist())
+    variances = np.maximum(squares / count - mean**2, 0.0).tolist()
+    means = (shift.ravel() + mean).tolist()
+    return (tuple(means[:-1]), tuple(variances[:-1])), (means[-1], variances[-1])
+
+
+def scale_label(
+    label: keras.KerasTensor, scaling: LabelScaling | None, *, name: str
+) -> keras.KerasTensor:
+    """Returns the label for what a network computes, float32 whatever that is.
+
+    Args:
+        label: (batch, steps).
+        scaling: What `fit_scaling` returned for the training records: the network then computes
+            labels of mean 0 and variance 1, so that what trains it does not depend on their unit;
+            None leaves it.
+        name: Of the layer.
+    """
+    if scaling is None:
+        return keras.layers.Identity(dtype="float32", name=name)(label)
+    mean, variance = scaling
+    deviation = variance**0.5 or 1.0
+    return keras.layers.Rescaling(deviation, offset=mean, dtype="float32", name=name)(label)
 
 
 VIEWS = ("waveform", "normalized", "rectified", "log_envelope", "log_gain")

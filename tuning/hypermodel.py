@@ -17,7 +17,7 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 from tensorboard.plugins.hparams import api as hparams
 
-from tfseq import averaging, evaluator, fused_update, training_step, transform
+from tfseq import averaging, evaluator, fused_update, training_step
 from tfseq.augmentation import Augmentation
 from tfseq.example_gen import evaluation_batches, training_batches
 from tfseq.history import TensorBoard
@@ -67,18 +67,9 @@ class TrialModel(keras_tuner.HyperModel):
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
-        scaling = None
-        if config.transform.standardize:
-            batches = evaluation_batches(training, config.batch_size)
-            scaling = transform.fit_scaling(waveform.numpy() for waveform, _ in batches)
         self._strategy = training_step.make_strategy(config.strategy)
         with self._strategy.scope():
-            return training_step.new_model(
-                config,
-                training.waveform_shape,
-                scaling,
-                steps_per_epoch=training.num_batches(config.batch_size),
-            )
+            return training_step.model_for(training, config)
 
     def fit(
         self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any

@@ -19,6 +19,7 @@ _MOMENTA = (0.0, 0.9)
 _CHOICES = {
     "optimizer.schedule": configs.SCHEDULES,
     "transform.standardize": (False, True),
+    "transform.standardize_label": (False, True),
     "model.activation": layers.ACTIVATIONS,
     "model.initializer": layers.INITIALIZERS,
     "model.layout": layers.LAYOUTS,

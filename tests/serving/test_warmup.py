@@ -75,7 +75,7 @@ def test_the_first_record_is_as_large_as_what_the_model_standardizes():
     )
     record = warmup.waveforms(model)[1][0]
     np.testing.assert_allclose(record.mean(axis=1), scaling[0], atol=0.3)
-    fitted = transform.fit_scaling([record[None]])
+    fitted, _ = transform.fit_scaling([(record[None], record[:1])])
     np.testing.assert_allclose(fitted[1][1], 4.0, rtol=0.2)
     assert np.ptp(record[0]) < 1e-4
 

@@ -50,7 +50,11 @@ def get_config() -> ConfigDict:
                 "on_corrupt": "error",
                 "service": "",
             },
-            "transform": {"standardize": False, "views": ("waveform",)},
+            "transform": {
+                "standardize": False,
+                "standardize_label": False,
+                "views": ("waveform",),
+            },
             "augmentation": {"gain": 0.0, "noise": 0.0, "drop_channel": 0.0, "shift": 0},
             "interval": {"coverage": 0.0, "epochs": 5},
             "strategy": "auto",

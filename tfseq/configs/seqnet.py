@@ -34,7 +34,7 @@ def get_config() -> ConfigDict:
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup = 0.05
     config.optimizer.clip_norm = 1.0
-    config.transform.standardize = True
+    config.transform.standardize = config.transform.standardize_label = True
     config.transform.views = ("waveform", "normalized", "rectified", "log_envelope", "log_gain")
     config.batch_size = 32
     config.epochs = 20

@@ -15,7 +15,7 @@ from tfseq.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-    from tfseq.transform import Scaling
+    from tfseq.transform import LabelScaling, Scaling
 
 _NAMES = ("cnn", "conv_ae", "mlp", "resnet", "seqnet")
 
@@ -30,6 +30,7 @@ def build(
     *,
     waveform_shape: tuple[int, int] | None = None,
     scaling: "Scaling | None" = None,
+    label_scaling: "LabelScaling | None" = None,
     views: Sequence[str] = ("waveform",),
     **hyperparameters: Any,
 ) -> "keras.Model":
@@ -39,6 +40,8 @@ def build(
         name: One of `names()`.
         waveform_shape: (channels, steps) of the input; the schema's if None.
         scaling: Mean and variance of every channel, to standardize the input; None leaves it.
+        label_scaling: Mean and variance of the labels, which the network's output is brought to;
+            None leaves it.
         views: What the network sees of each channel, see `tfseq.transform`.
         **hyperparameters: Keyword arguments of the model's `network`.
 
@@ -70,6 +73,5 @@ def build(
         if str(error).partition(":")[0] in known:
             raise UserError(f"--config.model.{error}") from error
         raise
-    # Whatever precision the layers compute in, the label is float32.
-    label = keras.layers.Identity(dtype="float32", name="label")(label)
+    label = transform.scale_label(label, label_scaling, name="label")
     return keras.Model(waveform, label, name=name)

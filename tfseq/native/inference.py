@@ -158,6 +158,11 @@ def _standardize(layer: layers.Layer) -> Computed:
     return lambda x: (x - mean) / deviation
 
 
+def _rescale(layer: layers.Layer) -> Computed:
+    scale, offset = np.float32(layer.scale), np.float32(layer.offset)
+    return lambda x: x * scale + offset
+
+
 def _as_it_is(layer: layers.Layer) -> Computed:
     del layer
     return lambda x: x
@@ -169,6 +174,7 @@ _PLAIN_STAGES: dict[type, Callable[[layers.Layer], Computed]] = {
     layers.Permute: _permute,
     layers.Dense: _dense,
     layers.Normalization: _standardize,
+    layers.Rescaling: _rescale,
     layers.Identity: _as_it_is,
     layers.Dropout: _as_it_is,
 }
