@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfseq import datasets
-from tfseq.datasets.record_sets.record_sets_dataset_builder import split_of
+from tfseq.datasets.record_sets.splits import split_of
 
 RECORDS, CHANNELS, STEPS = 500, 2, 80
 NUMBERS = {

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -11,10 +10,8 @@ import tensorflow_datasets as tfds
 
 from tfseq import schema
 from tfseq.datasets import record_builder
-from tfseq.datasets.record_sets import sources
+from tfseq.datasets.record_sets import sources, splits
 from tfseq.errors import UserError
-
-_SPLITS = ("train", "validation", "test")
 
 
 def _set_numbers(value: Any) -> tuple[int, ...]:
@@ -53,6 +50,7 @@ class RecordSetsConfig(record_builder.RecordConfig):
 
     sets: tuple[int, ...] | None = None
     label_range: tuple[float, float] = dataclasses.field(default_factory=schema.label_range)
+    group_by: str = "record"
     allow_nonfinite: bool = False
     allow_out_of_range: bool = False
     channels: int = dataclasses.field(default_factory=lambda: schema.waveform_shape()[0])
@@ -63,6 +61,11 @@ class RecordSetsConfig(record_builder.RecordConfig):
         if self.sets is not None:
             self.sets = _set_numbers(self.sets)
         self.label_range = _low_and_high(self.label_range)
+        if self.group_by not in splits.GROUPS:
+            raise UserError(
+                f"--config.dataset.group_by: expected one of {', '.join(splits.GROUPS)}, "
+                f"got {self.group_by!r}"
+            )
         for name in ("allow_nonfinite", "allow_out_of_range"):
             if not isinstance(getattr(self, name), bool):
                 raise UserError(
@@ -127,26 +130,38 @@ class Builder(record_builder.RecordBuilder):
                 f"expected {sources.size(self.record_shape())} "
                 "(--config.dataset.channels and --config.dataset.steps set another size)"
             )
-        splits = _nonempty_splits(sets)
+        division = splits.Division.by(self.builder_config.group_by, [each.number for each in sets])
+        nonempty = division.nonempty(sets)
         for split in ("train", "validation"):
-            if split not in splits:
+            if split not in nonempty:
                 count = sum(each.count for each in sets)
+                few = f"records ({count})" if division.of_set is None else f"sets ({len(sets)})"
                 raise UserError(
-                    f"--manual_dir: {folder} holds too few records ({count}): none falls to the "
-                    f"{split} split; expected more (10 % are for validation and 10 % for test)"
+                    f"--manual_dir: {folder} holds too few {few}: none falls to the {split} "
+                    "split; expected more (10 % are for validation and 10 % for test)"
                 )
-        return {split: self._generate_examples(sets, split) for split in splits}
+        return {split: self._generate_examples(sets, division, split) for split in nonempty}
 
-    def _generate_examples(self, sets: list[sources.RecordSet], split: str) -> Any:
+    def _generate_examples(
+        self, sets: list[sources.RecordSet], division: splits.Division, split: str
+    ) -> Any:
         parts = [(each, span) for each in sets for span in each.spans()]
-        return self.from_parts(parts, functools.partial(_examples, self.builder_config, split))
+        generate = functools.partial(_examples, self.builder_config, division, split)
+        return self.from_parts(parts, generate)
 
 
 def _examples(
-    config: RecordSetsConfig, split: str, part: tuple[sources.RecordSet, range]
+    config: RecordSetsConfig,
+    division: splits.Division,
+    split: str,
+    part: tuple[sources.RecordSet, range],
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     record_set, span = part
-    wanted = functools.partial(_is_in, split, record_set.number)
+    number = record_set.number
+
+    def wanted(index: int) -> bool:
+        return division.split(number, index) == split
+
     for index, waveform, label in record_set.records(wanted, span):
         record_builder.check_record(
             waveform,
@@ -156,36 +171,9 @@ def _examples(
             allow_nonfinite=config.allow_nonfinite,
             allow_out_of_range=config.allow_out_of_range,
         )
-        record_id = f"set{record_set.number}/{index}"
+        record_id = f"set{number}/{index}"
+        group = splits.group_of(config.group_by, number, index)
         yield (
             record_id,
-            {"waveform": waveform, "label": label, "record_id": record_id, "group": record_id},
+            {"waveform": waveform, "label": label, "record_id": record_id, "group": group},
         )
-
-
-def split_of(number: int, index: int) -> str:
-    """Returns the split of a record: train for 80 %, validation for 10 %, test for 10 %.
-
-    It depends on the record's set and index alone, so it stays when sets are added.
-
-    Args:
-        number: The number of the set.
-        index: The record's index in the set.
-    """
-    digest = hashlib.sha256(f"set{number}/{index}".encode()).digest()
-    part = int.from_bytes(digest[:8], "big") % 10
-    return "train" if part < 8 else _SPLITS[part - 7]
-
-
-def _is_in(split: str, number: int, index: int) -> bool:
-    return split_of(number, index) == split
-
-
-def _nonempty_splits(sets: list[sources.RecordSet]) -> list[str]:
-    found = set()
-    for each in sets:
-        for index in range(each.count):
-            found.add(split_of(each.number, index))
-            if len(found) == len(_SPLITS):
-                break
-    return [split for split in _SPLITS if split in found]

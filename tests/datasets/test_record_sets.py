@@ -11,7 +11,12 @@ import pytest
 import tensorflow_datasets as tfds
 
 from tfseq import datasets
-from tfseq.datasets.record_sets import make_dummy_data, record_sets_dataset_builder, sources
+from tfseq.datasets.record_sets import (
+    make_dummy_data,
+    record_sets_dataset_builder,
+    sources,
+    splits,
+)
 from tfseq.errors import UserError
 
 FOLDER = Path(record_sets_dataset_builder.__file__).parent
@@ -105,12 +110,30 @@ def test_records_stay_in_their_split_when_a_set_is_added(folder, load):
 
 
 def test_splits_share_no_record_and_follow_a_fixed_hash():
-    split_of = record_sets_dataset_builder.split_of
+    split_of = splits.split_of
     assert [split_of(2, index) for index in (0, 1, 5)] == ["train", "test", "validation"]
     assert split_of(4, 2199) == "test"
     counts = Counter(split_of(4, index) for index in range(10_000))
     assert counts["train"] == pytest.approx(8000, abs=150)
     assert counts["validation"] == pytest.approx(1000, abs=100)
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(2, (1, 1, 0)), (3, (1, 1, 1)), (5, (3, 1, 1)), (30, (24, 3, 3))]
+)
+def test_a_set_that_is_a_group_is_in_one_split(count, sizes, folder, load):
+    for number in range(1, count + 1):
+        save_pair(folder, number, *example(records=3, seed=number))
+    found = splits_of(load(group_by="set"))
+    sets = {split: {key.split("/")[0] for key in records} for split, records in found.items()}
+    expected = dict(zip(splits.SPLITS, sizes, strict=True))
+    assert {split: len(names) for split, names in sets.items()} == {
+        split: size for split, size in expected.items() if size
+    }
+    assert sum(map(len, sets.values())) == len(set().union(*sets.values())) == count
+    for records in found.values():
+        for key, record in records.items():
+            assert record["group"].decode() == key.split("/")[0]
 
 
 def test_there_is_no_test_split_if_no_record_falls_to_it(folder, load):

@@ -155,6 +155,11 @@ BAD_SETTINGS = {
     "label_range='04'": ({"label_range": "04"}, ["--config.dataset.label_range", "two numbers"]),
     "label_range=nan": ({"label_range": (0, np.nan)}, ["--config.dataset.label_range"]),
     "label_range=a,b": ({"label_range": ("a", "b")}, ["--config.dataset.label_range"]),
+    "group_by='subject'": ({"group_by": "subject"}, ["--config.dataset.group_by", "record, set"]),
+    "groups of one set": (
+        {"group_by": "set", "sets": 1},
+        ["--manual_dir", "too few sets (1)", "train split"],
+    ),
     "allow_nonfinite='no'": ({"allow_nonfinite": "no"}, ["allow_nonfinite", "true or false"]),
     "channels=0": ({"channels": 0}, ["--config.dataset.channels", "1 or more"]),
     "steps=8.0": ({"steps": 8.0}, ["--config.dataset.steps", "1 or more"]),

@@ -38,6 +38,7 @@ def get_config() -> ConfigDict:
                 "allow_duplicates": unset(),
                 "sets": unset(),
                 "label_range": unset(),
+                "group_by": unset(),
                 "allow_nonfinite": unset(),
                 "allow_out_of_range": unset(),
                 "channels": unset(),
