@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,3 +49,22 @@ def write(path: Path, content: str | bytes, *, shared: bool = False) -> None:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:  # that of a write names no file
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def link(source: Path, target: Path) -> None:
+    """Gives a file another name too, which may be another file's until then.
+
+    Args:
+        source: The file.
+        target: The name, in the same file system.
+
+    Raises:
+        OSError: If that cannot be done. What was there stays.
+    """
+    temporary = target.with_name(f".{os.getpid()}.{target.name}")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, temporary)
+    temporary.replace(target)

@@ -14,7 +14,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -22,7 +21,7 @@ import keras
 import numpy as np
 from absl import logging
 
-from tfseq import keras_file
+from tfseq import atomic_file, keras_file
 from tfseq.errors import UserError
 
 _STATE = "training_state.json"
@@ -99,9 +98,9 @@ def save(
     try:
         # Before the last one says which epoch is the best.
         if is_best:
-            _link(temporary, best(folder))
+            atomic_file.link(temporary, best(folder))
         if (folder / _LAST).is_file():
-            _link(folder / _LAST, folder / _PREVIOUS)
+            atomic_file.link(folder / _LAST, folder / _PREVIOUS)
         temporary.replace(folder / _LAST)
     finally:
         temporary.unlink(missing_ok=True)
@@ -161,7 +160,7 @@ def describe(folder: Path) -> dict[str, int | str]:
     """
     for path in (folder / _LAST, folder / _PREVIOUS):
         try:
-            _require_whole(path)
+            keras_file.require_whole(path)
             with zipfile.ZipFile(path) as archive:
                 state = json.loads(archive.read(_STATE))
                 checksums = sorted((each.filename, each.CRC) for each in archive.infolist())
@@ -192,7 +191,7 @@ def load_best(model: keras.Model, folder: Path) -> None:
     """
     path = best(folder)
     try:
-        _require_whole(path)
+        keras_file.require_whole(path)
         keras_file.load_weights(model, path)
     except keras_file.DAMAGE as error:
         raise _best_is_damaged(folder) from error
@@ -232,7 +231,7 @@ def _write(
 
 
 def _read(path: Path) -> Restored:
-    _require_whole(path)
+    keras_file.require_whole(path)
     with zipfile.ZipFile(path) as archive:
         state = json.loads(archive.read(_STATE))
     model = keras_file.load(path)
@@ -254,23 +253,6 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def _require_whole(path: Path) -> None:
-    keras_file.require_uncompressed(path)
-    with zipfile.ZipFile(path) as archive:
-        if bad := archive.testzip():
-            raise zipfile.BadZipFile(bad)
-
-
 def _random_states(model: keras.Model) -> list[keras.Variable]:
     saved_by_keras = {id(variable) for variable in model.weights}
     return [variable for variable in model.variables if id(variable) not in saved_by_keras]
-
-
-def _link(source: Path, target: Path) -> None:
-    temporary = target.with_name(f".{os.getpid()}.{target.name}")
-    temporary.unlink(missing_ok=True)
-    try:
-        os.link(source, temporary)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(source, temporary)
-    temporary.replace(target)

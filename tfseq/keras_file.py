@@ -117,6 +117,19 @@ def require_uncompressed(path: Path) -> None:
         raise ValueError("its entries are larger than the file")
 
 
+def require_whole(path: Path) -> None:
+    """Refuses an archive that grows as it is read, or whose bytes are not those that were written.
+
+    Raises:
+        ValueError: If it grows.
+        zipfile.BadZipFile: If it is no archive, or is damaged.
+    """
+    require_uncompressed(path)
+    with zipfile.ZipFile(path) as archive:
+        if bad := archive.testzip():
+            raise zipfile.BadZipFile(bad)
+
+
 class _Written(saving_lib.H5IOStore):
     """Weights that HDF5 writes to a file beside the archive, which then takes them in."""
 
