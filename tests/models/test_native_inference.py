@@ -78,6 +78,12 @@ KNOWN = {
         layers.Reshape((11, 3)),
         layers.Conv1D(2, 2),
     ),
+    "labels in their unit": lambda: image_model(
+        (2, 30, 1),
+        layers.Conv2D(3, 3, padding="same"),
+        layers.Flatten(),
+        layers.Rescaling(25.0, offset=300.0),
+    ),
     "activations and normalizations in any order": lambda: image_model(
         (2, 30, 1),
         layers.Activation("relu"),
