@@ -109,6 +109,20 @@ def test_what_is_no_array_of_numbers_is_refused_before_tensorflow_starts(content
     assert not (tmp_path / "y.npy").exists()
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--output=x.npy"], "--output: expected another file than --input"),
+        (["--interval_output=y.npy"], "--interval_output: expected another file than --output"),
+        (["--interval_output=./x.npy"], "--interval_output: expected another file than --input"),
+    ],
+)
+def test_no_output_takes_the_place_of_another_file_of_the_command(flags, message, tmp_path):
+    np.save(tmp_path / "x.npy", WAVEFORMS)
+    assert message in predict("nosuch", *flags, cwd=tmp_path).refusal()
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), WAVEFORMS)
+
+
 @pytest.mark.parametrize("flag", ["output", "interval_output"])
 @pytest.mark.parametrize(
     ("place", "message"),

@@ -24,7 +24,8 @@ def make(
         schedule: One of `tfseq.configs.SCHEDULES`: "constant", or "cosine", which falls to 0 by the
             last step (Loshchilov and Hutter, 2017, "SGDR").
         warmup: Part of the steps in which a schedule rises from 0.
-        weight_decay: Part of the weights that decays a step, times the learning rate.
+        weight_decay: Part of the weights that decays a step, times the learning rate; 0 is none,
+            and PyTorch's 0.01 of "adamw".
         clip_norm: Length above which the gradient of all weights is shortened; 0 never does.
         average: Part of the running average of the weights that a step keeps, such as 0.999; 0
             takes none (`tfseq.averaging`).
