@@ -1,6 +1,7 @@
 """Strategies and precisions change how a model is trained, not what it learns."""
 
 import json
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -122,7 +123,7 @@ def test_each_split_is_held_in_memory_if_it_fits_by_itself(builder, tmp_path, mo
     in_memory = Split.in_memory
     monkeypatch.setattr(Split, "in_memory", lambda self: held.append(self.name) or in_memory(self))
     # A quarter of what is free has room for 8 records of 80 kB.
-    free = type("Memory", (), {"available": 4 * 8 * 80_008})
+    free = SimpleNamespace(available=4 * 8 * 80_008)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     config = configs.get("mlp")
     config.update({"epochs": 1, "strategy": "one_device"})

@@ -67,13 +67,13 @@ def test_a_model_is_made_for_the_training_records(builder):
     waveforms, labels = (array.numpy() for array in training.in_memory())
     config = configs.get("seqnet")
     config.model.filters, config.model.blocks = 4, 1
-    model = training_step.model_for(training, config)
+    model = training_step.model_for(config, training)
     standardize, to_unit = model.get_layer("standardize"), model.get_layer("label")
     np.testing.assert_allclose(np.ravel(standardize.mean), waveforms.mean((0, 2)), atol=1e-5)
     assert to_unit.offset == pytest.approx(labels.mean(), rel=1e-5)
     assert to_unit.scale == pytest.approx(labels.std(), rel=1e-5)
     config.transform.standardize = config.transform.standardize_label = False
-    names = [layer.name for layer in training_step.model_for(training, config).layers]
+    names = [layer.name for layer in training_step.model_for(config, training).layers]
     assert "standardize" not in names
     assert names[-1] == "label"
 

@@ -24,9 +24,9 @@ def test_a_constant_channel_is_0_when_it_is_standardized():
             scaling, of_label = transform.fit_scaling([(part, part[:, 0]) for part in parts])
             assert scaling == ((float(x[0, 0, 0]),), (0.0,))
             assert of_label == (float(x[0, 0, 0]), 0.0)
-        shown = transform.features(keras.Input((1, 4000)), scaling)
-        standardized = keras.Model(shown._keras_history.operation.input, shown)(x)
-        np.testing.assert_array_equal(standardized, 0)
+        waveform = keras.Input((1, 4000))
+        model = keras.Model(waveform, transform.features(waveform, scaling))
+        np.testing.assert_array_equal(model(x), 0)
 
 
 def test_labels_are_learned_alike_in_any_unit():
@@ -46,7 +46,7 @@ def test_labels_are_learned_alike_in_any_unit():
     assert losses[0][-1] < losses[0][0]
 
 
-def test_labels_that_do_not_vary_are_predicted():
+def test_labels_that_do_not_vary_have_no_deviation_to_scale_by():
     x, labels = waveforms(), np.full((5, 400), 7.5, np.float32)
     _, scaling = transform.fit_scaling([(x, labels)])
     model = models.build("seqnet", label_scaling=scaling, **SMALL)

@@ -77,7 +77,7 @@ def train(config: ConfigDict, training: Split, validation: Split, workdir: Path)
     with training_step.precision(config.precision), team.working(), told:
         with team.strategy.scope():
             restored = checkpoint_files.restore(folder)
-            model = restored.model if restored else training_step.model_for(training, config)
+            model = restored.model if restored else training_step.model_for(config, training)
             fitted = training_step.to_fit(model, config, training.num_records, team.strategy)
         position = restored.position if restored else Position()
         team.agree_on_model(model)

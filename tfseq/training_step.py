@@ -93,7 +93,7 @@ def new_model(
     return model
 
 
-def model_for(training: Split, config: ConfigDict) -> keras.Model:
+def model_for(config: ConfigDict, training: Split) -> keras.Model:
     """Returns a new model that fits training records: their size, number, means and variances."""
     scalings = _fitted(config, training)
     steps = training.num_batches(config.batch_size)

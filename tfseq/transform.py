@@ -45,23 +45,20 @@ def fit_scaling(
     return (tuple(means[:-1]), tuple(variances[:-1])), (means[-1], variances[-1])
 
 
-def scale_label(
-    label: keras.KerasTensor, scaling: LabelScaling | None, *, name: str
-) -> keras.KerasTensor:
-    """Returns the label for what a network computes, float32 whatever that is.
+def in_unit(computed: keras.KerasTensor, scaling: LabelScaling | None) -> keras.KerasTensor:
+    """Returns the label for what a network computes, float32 whatever precision that has.
 
     Args:
-        label: (batch, steps).
+        computed: (batch, steps).
         scaling: What `fit_scaling` returned for the training records: the network then computes
             labels of mean 0 and variance 1, so that what trains it does not depend on their unit;
             None leaves it.
-        name: Of the layer.
     """
+    settings = {"dtype": "float32", "name": "label"}
     if scaling is None:
-        return keras.layers.Identity(dtype="float32", name=name)(label)
+        return keras.layers.Identity(**settings)(computed)
     mean, variance = scaling
-    deviation = variance**0.5 or 1.0
-    return keras.layers.Rescaling(deviation, offset=mean, dtype="float32", name=name)(label)
+    return keras.layers.Rescaling(variance**0.5 or 1.0, offset=mean, **settings)(computed)
 
 
 VIEWS = ("waveform", "normalized", "rectified", "log_envelope", "log_gain")

@@ -69,7 +69,7 @@ class TrialModel(keras_tuner.HyperModel):
             tf.config.experimental.enable_op_determinism()
         self._strategy = training_step.make_strategy(config.strategy)
         with self._strategy.scope():
-            return training_step.model_for(training, config)
+            return training_step.model_for(config, training)
 
     def fit(
         self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any

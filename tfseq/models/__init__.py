@@ -68,10 +68,9 @@ def build(
     waveform = keras.Input(waveform_shape or schema.waveform_shape(), name="waveform")
     features = transform.features(waveform, scaling, views)
     try:
-        label = network(features, **hyperparameters)
+        computed = network(features, **hyperparameters)
     except UserError as error:
         if str(error).partition(":")[0] in known:
             raise UserError(f"--config.model.{error}") from error
         raise
-    label = transform.scale_label(label, label_scaling, name="label")
-    return keras.Model(waveform, label, name=name)
+    return keras.Model(waveform, transform.in_unit(computed, label_scaling), name=name)
