@@ -21,15 +21,17 @@ _RECORDS = 10_000  # of an epoch: enough to see what each costs beside what the 
 
 
 def reading(data_dir: str | None) -> dict[str, float]:
-    """Returns records a second: tfseq's from disk and memory, and PyTorch's DataLoader.
+    """Returns records a second: tfseq's from disk and memory, TFDS's and PyTorch's DataLoader.
 
-    The DataLoader reads the same records from .npy files in memory maps, shuffled.
+    TFDS reads the same files, as its users write it. The DataLoader reads the same records from
+    .npy files in memory maps, shuffled.
     """
     from tfseq import datasets
     from tfseq.example_gen import Split, evaluation_batches, training_batches
 
     split = Split(datasets.load("simulated_emg", data_dir=data_dir), "train")
-    rates = {}
+    by_tfds = split.builder.as_dataset(split=split.name, as_supervised=True, shuffle_files=True)
+    rates = {"TFDS, from disk": _rate(by_tfds.repeat().shuffle(1000).batch(_BATCH_SIZE).prefetch(2))}
     for name, cache in (("tfseq, from disk", "never"), ("tfseq, from memory", "always")):
         rates[name] = _rate(training_batches(split, _BATCH_SIZE, seed=0, cache=cache))
     waveforms, labels = (
@@ -71,28 +73,32 @@ def epochs(model: str, data_dir: str | None, turns: int) -> dict[str, Any]:
     """Returns the seconds of each epoch of `python -m tfseq.train`.
 
     An epoch is 10,000 records of training, 128 of validation, logs and a checkpoint. Bare steps are
-    timed by turns with runs of four epochs. The first traces the step, and is as long as the run
-    says: it begins when the records have been read. The others are from line to line.
+    timed by turns with runs of four epochs, with the records in memory and with records that are
+    read from disk in each epoch. The first epoch is as long as the run says: it begins when the
+    records are in memory and the step is traced. The others are from line to line.
 
     Returns:
-        `records` of an epoch, its `bare_seconds` by turn, and `seconds` of its epochs by turn.
+        `records` of an epoch, its `bare_seconds` by turn, and by turn the `seconds` of its epochs,
+        those `with_reading` that the first one takes from when the run begins to read, and the
+        `seconds_from_disk` of the epochs of the other run.
     """
     sizes = {"train_records": _RECORDS, "validation_records": _BATCH_SIZE, "test_records": 8}
     flags = [f"--config.dataset.{key}={value}" for key, value in sizes.items()]
     steps = Contender("training", "tfseq", model, _BATCH_SIZE)
-    found: dict[str, Any] = {"records": _RECORDS, "bare_seconds": [], "seconds": []}
+    by_turn = ("bare_seconds", "seconds", "with_reading", "seconds_from_disk")
+    found: dict[str, Any] = {"records": _RECORDS, **{name: [] for name in by_turn}}
     try:
         steps.wait()
         for _ in range(turns):
             # Their sum, as an epoch is one: of a median nothing would show that holds some up.
             bare = statistics.mean(steps.run(_RECORDS // _BATCH_SIZE)) / 1000
             bare *= _RECORDS / _BATCH_SIZE
-            run = _train(model, data_dir, "--epochs=4", *flags)
-            first = float(re.search(r"\((\S+) s\)", run.printed)[1])
-            seconds = [first, *(round(b - a, 3) for a, b in itertools.pairwise(run.epoch_ends))]
-            print(f"  {model}: bare steps {bare:.2f} s, epochs {seconds} s", flush=True)
-            found["bare_seconds"].append(bare)
-            found["seconds"].append(seconds)
+            held = _train(model, data_dir, "--epochs=4", *flags)
+            read = _train(model, data_dir, "--epochs=4", "--config.data.cache=never", *flags)
+            turn = (bare, held.epochs(), held.epoch_ends[0] - held.begin, read.epochs())
+            for name, value in zip(by_turn, turn, strict=True):
+                print(f"  {model}: {name} {value}", flush=True)
+                found[name].append(value)
     finally:
         steps.stop()
     return found
@@ -119,8 +125,14 @@ def memory(model: str, data_dir: str | None) -> float:
 
 class _Run(NamedTuple):
     printed: str
-    epoch_ends: list[float]  # seconds from the command on
+    begin: float  # of reading, in seconds from the command on
+    epoch_ends: list[float]
     peak_gigabytes: float
+
+    def epochs(self) -> list[float]:
+        """Returns the seconds of each."""
+        first = float(re.search(r"\((\S+) s\)", self.printed)[1])
+        return [first, *(round(b - a, 3) for a, b in itertools.pairwise(self.epoch_ends))]
 
 
 def _train(model: str, data_dir: str | None, *flags: str) -> _Run:
@@ -128,15 +140,17 @@ def _train(model: str, data_dir: str | None, *flags: str) -> _Run:
         command = [sys.executable, "-m", "tfseq.train", f"--model={model}", *flags]
         command += [f"--workdir={folder}/run", f"--export_dir={folder}/exports"]
         command += [f"--data_dir={Path(data_dir).absolute()}"] if data_dir else []
-        start, ends, lines = time.perf_counter(), [], []
+        start, begin, ends, lines = time.perf_counter(), 0.0, [], []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout:
                 lines.append(line)
-                if line.startswith("epoch "):
+                if line.startswith(f"{model}: "):
+                    begin = time.perf_counter() - start
+                elif line.startswith("epoch "):
                     ends.append(time.perf_counter() - start)
             # Its peak, or this process's if that is higher: `exec` hands it on.
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} failed")
-        return _Run("".join(lines), ends, usage.ru_maxrss * 1024 / 1e9)
+        return _Run("".join(lines), begin, ends, usage.ru_maxrss * 1024 / 1e9)

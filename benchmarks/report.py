@@ -162,23 +162,32 @@ def _epochs(section: dict[str, Any]) -> str:
         if model == "first_step_seconds":
             continue
         records = found["records"]
-        turns = list(zip(found["bare_seconds"], found["seconds"], strict=True))
-        epochs = [statistics.median(later) for _, (_, *later) in turns]
-        ratios = [epoch / bare for epoch, (bare, _) in zip(epochs, turns, strict=True)]
+        bare = found["bare_seconds"]
+        from_disk = found.get("seconds_from_disk")
         rows.append(
             [
                 f"`{model}`",
-                f"{statistics.median(found['bare_seconds']):.2f}",
-                f"{statistics.median(epochs):.2f}",
-                f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f})",
-                f"{statistics.median(first for _, (first, *_) in turns):.1f}",
-                f"{statistics.median(first / bare for bare, (first, *_) in turns):.2f} x",
+                f"{statistics.median(bare):.2f}",
+                *_beside(bare, [statistics.median(later) for _, *later in found["seconds"]]),
+                *_beside(bare, [first for first, *_ in found["seconds"]]),
+                *_beside(bare, found.get("with_reading")),
+                *_beside(bare, from_disk and [statistics.median(later) for _, *later in from_disk]),
             ]
         )
-    header = [f"epoch of {records} records", "bare steps, s", "epoch, s", "ratio (turns)"]
-    table = _table([*header, "first epoch, s", "ratio"], rows)
+    header = [f"epoch of {records} records", "bare steps, s"]
+    for what in ("epoch", "first epoch", "the same with reading", "epoch from disk"):
+        header += [f"{what}, s", "ratio (turns)"]
     start = f"From the command to the end of its first step: {section['first_step_seconds']:.1f} s."
-    return f"{table}\n\n{start}"
+    return f"{_table(header, rows)}\n\n{start}"
+
+
+def _beside(bare: list[float], seconds: list[float] | None) -> list[str]:
+    """Returns the median of an epoch's seconds by turn, and how many times the bare steps' it is."""
+    if not seconds:
+        return ["-", "-"]
+    ratios = [each / steps for each, steps in zip(seconds, bare, strict=True)]
+    spread = f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
+    return [f"{statistics.median(seconds):.2f}", spread]
 
 
 def _memory(section: dict[str, Any]) -> str:

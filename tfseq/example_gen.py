@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 
 from tfseq.augmentation import Augmentation
 from tfseq.errors import UserError
+from tfseq.native import reading
 from tfseq.share import Share
 
 _SHUFFLE_BUFFER_BYTES = 256 << 20
@@ -66,13 +67,20 @@ class Split:
 
     def in_memory(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Reads all records; returns (waveforms, labels)."""
+        stored = self.stored()
         with tf.device("CPU"):
+            if stored:
+                return stored.in_memory()
             return self.records().batch(self.num_records).get_single_element()
 
     def lookup(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         """Reads all records into memory; returns a function from places to (waveforms, labels)."""
         waveforms, labels = self.in_memory()
         return lambda places: (tf.gather(waveforms, places), tf.gather(labels, places))
+
+    def stored(self) -> reading.StoredRecords | None:
+        """Returns the records by their places in files; None where they are read in order alone."""
+        return reading.stored(self.builder, self.name)
 
     def examples(self) -> tf.data.Dataset:
         """Returns the same records whole: dicts of waveform, label, record_id and group."""
@@ -104,6 +112,8 @@ def evaluation_batches(
         # And no `map`: TensorFlow takes milliseconds to begin one, three times a validation.
         held = tf.data.Dataset.from_tensor_slices(split.in_memory())
         batches = held.batch(batch_size).with_options(_options(held=True))
+    elif stored := split.stored():
+        batches = stored.places().batch(batch_size).map(stored.read, num_parallel_calls=2)
     else:
         batches = split.records().batch(batch_size, num_parallel_calls=2)
     return (share.batches(batches) if share else batches).prefetch(2)
@@ -144,7 +154,7 @@ def training_batches(
     if held:
         batches = _from_memory(split, batch_size, seed, first_epoch, part)
     else:
-        batches = _from_disk(split, batch_size, seed, first_epoch)
+        batches = _from_disk(split, batch_size, seed, first_epoch, part)
     if augmentation:
         first_batch = first_epoch * split.num_batches(batch_size)
         # What is drawn for a record depends on its whole batch.
@@ -190,18 +200,14 @@ def _from_memory(
         rest = tf.data.Dataset.from_tensors(shuffled[whole:])
         return batches.concatenate(rest.take(int(whole < split.num_records)))
 
-    places = _epochs(first_epoch).flat_map(order)
-    # No `prefetch` of what `map` holds ready: with twice as many batches under way they are no
-    # longer in the cache when a step takes them, a tenth of a step of `cnn`.
-    if not share:
-        return places.map(gather, num_parallel_calls=2)
-    return places.flat_map(share.places).map(
-        lambda part, weight: (*gather(part), weight), num_parallel_calls=2
-    )
+    return _read_batches(_epochs(first_epoch).flat_map(order), gather, share)
 
 
-def _from_disk(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf.data.Dataset:
-    records = split.records()
+def _from_disk(
+    split: Split, batch_size: int, seed: int, first_epoch: int, share: Share | None
+) -> tf.data.Dataset:
+    stored = split.stored()
+    records = stored.places() if stored else split.records()
     buffer = min(split.num_records, max(batch_size, _SHUFFLE_BUFFER_BYTES // _record_bytes(split)))
 
     def shuffled(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -212,7 +218,23 @@ def _from_disk(split: Split, batch_size: int, seed: int, first_epoch: int) -> tf
         tf.random.set_seed(1)
         return records.shuffle(buffer, seed=order).batch(batch_size)
 
-    return _epochs(first_epoch).flat_map(shuffled).prefetch(2)
+    batches = _epochs(first_epoch).flat_map(shuffled)
+    return _read_batches(batches, stored.read, share) if stored else batches.prefetch(2)
+
+
+def _read_batches(
+    places: tf.data.Dataset,
+    read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    share: Share | None,
+) -> tf.data.Dataset:
+    """Returns batches of which the places of the records are given, or the share's part of each."""
+    # No `prefetch` of what `map` holds ready: with twice as many batches under way they are no
+    # longer in the cache when a step takes them, a tenth of a step of `cnn`.
+    if not share:
+        return places.map(read, num_parallel_calls=2)
+    return places.flat_map(share.places).map(
+        lambda part, weight: (*read(part), weight), num_parallel_calls=2
+    )
 
 
 def _augmented(

@@ -71,6 +71,9 @@ class Records(Split):
         """Returns (waveform, label) record by record."""
         return tf.data.Dataset.range(self.num_records).map(self.lookup())
 
+    def stored(self) -> None:
+        """Returns None: the records are in memory."""
+
     def in_memory(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns (waveforms, labels), a copy."""
         with tf.device("CPU"):

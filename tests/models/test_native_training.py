@@ -191,6 +191,18 @@ def test_a_step_that_was_traced_ahead_is_not_traced_again(builder):
     assert model.traced == 1
 
 
+def test_what_is_traced_ahead_changes_nothing():
+    model = NativelyTrained(models.build("cnn", dropout=(0.5, 0.5)))
+    model.compile(keras.optimizers.RMSprop(0.1, momentum=0.9), "mse", metrics=["mae"])
+    before = [np.array(each) for each in model.variables]
+    assert sum("seed" in each.path for each in model.variables) == 2  # where dropout goes on
+    model.trace((4, 4000), (4000,))
+    np.testing.assert_equal([np.array(each) for each in model.variables], before)
+    made = [*model.optimizer.variables[2:], *model.metrics_variables]
+    assert not any(np.array(each).any() for each in made)
+    assert int(model.optimizer.iterations) == 0
+
+
 def test_a_schedule_that_branches_is_followed():
     model = MODELS["no padding"]()
     x = np.random.default_rng(1).normal(size=(6, *model.input.shape[1:])).astype(np.float32)

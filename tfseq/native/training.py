@@ -100,7 +100,14 @@ class NativelyTrained(Lowered):
             return self.distribute_strategy.run(self.train_step, args=(data,))
 
         of_batch = tf.function(step, autograph=False, reduce_retracing=True)
-        of_next = tf.function(lambda iterator: step(next(iterator)), autograph=False)
+
+        def next_step(iterator: Any) -> dict[str, Tensor]:
+            data = next(iterator)
+            # Nothing is done without a batch: `trace` has none.
+            with tf.control_dependencies(tf.nest.flatten(data)):
+                return step(data)
+
+        of_next = tf.function(next_step, autograph=False)
 
         def train(iterator: Any) -> dict[str, Tensor]:
             with _on_one_thread():
@@ -112,7 +119,7 @@ class NativelyTrained(Lowered):
         self.train_function = train
 
     def trace(self, waveform_shape: Sequence[int], label_shape: Sequence[int]) -> None:
-        """Traces a step ahead of `fit`, which then finds it.
+        """Traces a step and has TensorFlow lay it out, ahead of `fit`, which then finds it.
 
         Args:
             waveform_shape: Of one record.
@@ -121,8 +128,9 @@ class NativelyTrained(Lowered):
         self._maybe_symbolic_build()
         self.make_train_function()
         batch = tuple(tf.TensorSpec([None, *shape]) for shape in (waveform_shape, label_shape))
-        with _on_one_thread():
-            self._of_next.get_concrete_function(tf.data.IteratorSpec(batch))
+        ended = tf.data.Dataset.from_generator(tuple, output_signature=batch)
+        with _on_one_thread(), contextlib.suppress(tf.errors.OutOfRangeError):
+            self._of_next(iter(ended))
 
     def make_test_function(self, force: bool = False) -> None:
         """Makes what takes a batch of an iterator and measures it."""

@@ -47,6 +47,9 @@ class TransformedSplit(Split):
         """Returns (waveform, label) record by record, in the order in which they are stored."""
         return self.examples().map(lambda features: (features["waveform"], features["label"]))
 
+    def stored(self) -> None:
+        """Returns None: the records have no places."""
+
     def examples(self) -> tf.data.Dataset:
         """Returns the same records whole: dicts of waveform, label, record_id and group."""
         # Keras warns of data that ends where it does not know that it will.

@@ -1,0 +1,167 @@
+"""Records read by their places in the files are those that TFDS reads."""
+
+import functools
+import subprocess
+from pathlib import Path
+
+import damage
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tfseq import native
+from tfseq.example_gen import Split, evaluation_batches, training_batches
+from tfseq.native import reading
+
+SHAPE = (2, 30)
+
+
+class Several(tfds.core.GeneratorBasedBuilder):
+    """Records in as many files as they are told to be in."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    name = "several"
+    pkg_dir_path = Path(__file__).parent
+
+    def __init__(self, *arguments, encoding="bytes", **settings):
+        self.encoding = encoding
+        super().__init__(*arguments, **settings)
+
+    def _info(self):
+        def tensor(*shape):
+            return tfds.features.Tensor(shape=shape, dtype=np.float32, encoding=self.encoding)
+
+        features = {"waveform": tensor(*SHAPE), "label": tensor(SHAPE[1])}
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(features),
+            supervised_keys=("waveform", "label"),
+        )
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        random = np.random.default_rng(7)
+        for index in range(400):
+            waveform, label = random.normal(size=SHAPE), random.normal(size=SHAPE[1])
+            yield index, {"waveform": np.float32(waveform), "label": np.float32(label)}
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """Returns a function that builds the records in some files, once."""
+
+    @functools.cache
+    def build(files=1, **settings):
+        folder = tmp_path_factory.mktemp("several")
+        builder = Several(data_dir=folder, **settings)
+        config = tfds.download.DownloadConfig(num_shards=files)
+        builder.download_and_prepare(download_config=config)
+        return builder
+
+    return build
+
+
+def same(found, expected):
+    found, expected = (list(tfds.as_numpy(each)) for each in (found, expected))
+    assert len(found) == len(expected)
+    for pair in zip(found, expected, strict=True):
+        for values in zip(*pair, strict=True):
+            np.testing.assert_array_equal(*values)
+
+
+# As many files as are read by turns, fewer and more, which end after others.
+@pytest.mark.parametrize("files", [1, 3, 16, 23])
+@pytest.mark.parametrize("split", ["train", "train[37:]", "train[5%:61%]", "train[100:101]"])
+def test_the_order_is_that_of_tfds(files, split, several):
+    builder = several(files)
+    stored = reading.stored(builder, split)
+    records = builder.as_dataset(split=split, as_supervised=True)
+    same(stored.places().batch(7).map(stored.read).unbatch(), records)
+    waveforms, labels = stored.in_memory()
+    assert waveforms.shape[1:] == SHAPE
+    same(tf.data.Dataset.from_tensor_slices((waveforms, labels)), records)
+
+
+def test_what_is_read_by_place_is_what_is_read_in_order(several, monkeypatch):
+    split = Split(several(5), "train")
+
+    def batches():
+        training = training_batches(split, 32, seed=1, cache="never").take(20)
+        return [*training, *evaluation_batches(split, 32)]
+
+    by_place = batches()
+    monkeypatch.setattr(reading, "stored", lambda *_: None)
+    same(by_place, batches())
+
+
+def test_what_is_stored_in_another_way_is_left_to_tfds(several):
+    assert reading.stored(several(file_format="array_record"), "train") is None
+    numbers = several(encoding="none")
+    assert reading.stored(numbers, "train") is None
+    waveforms, labels = Split(numbers, "train").in_memory()
+    same(
+        tf.data.Dataset.from_tensor_slices((waveforms, labels)),
+        numbers.as_dataset(split="train", as_supervised=True),
+    )
+
+
+DAMAGES = {
+    "a byte": lambda path: damage.flip(path, 17, 500),
+    "a length": lambda path: damage.flip(path, 17, 1),
+    "a cut within a record": lambda path: damage.cut(path, 40, 77),
+    "a cut between records": lambda path: damage.cut(path, 40),
+}
+
+
+@pytest.mark.parametrize("cache", ["always", "never"])
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damage_is_found(kind, cache, data_dir, tmp_path):
+    builder = damage.copied(data_dir, tmp_path / "data")
+    DAMAGES[kind](damage.file_of(builder))
+    with pytest.raises(tf.errors.DataLossError, match=damage.file_of(builder).name):
+        list(training_batches(Split(builder, "train"), 16, seed=0, cache=cache).take(4))
+
+
+def test_a_file_that_went_is_named(data_dir, tmp_path):
+    builder = damage.copied(data_dir, tmp_path / "data")
+    batches = training_batches(Split(builder, "train"), 16, seed=0, cache="never")
+    damage.file_of(builder).unlink()
+    with pytest.raises(tf.errors.NotFoundError, match=damage.file_of(builder).name):
+        next(iter(batches))
+
+
+def test_a_record_of_another_size_is_refused(several):
+    stored = reading.stored(several(), "train")
+    other = reading.StoredRecords(
+        stored.paths, stored.starts, stored.ends, stored.files_at_a_time, (2, 31)
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError, match="has 240 bytes; expected 248"):
+        other.in_memory()
+
+
+def test_no_byte_of_a_file_has_another_read_and_each_that_is_changed_is_found(tmp_path):
+    path, program = tmp_path / "records", tmp_path / "native_reading"
+    texts = [(b"w" * 40, b"l" * 20), (b"", b"short"), (b"more" * 9, b"")]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for values in texts:
+            features = {
+                name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                for name, value in zip(("waveform", "label"), values, strict=True)
+            }
+            features["group"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[1, -1]))
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString())
+    source = Path(__file__).with_name("native_reading.cc")
+    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    include = ["-I", str(Path(native.__file__).parent)]
+    build = ["c++", "-std=gnu++17", "-Og", *sanitizers, *include, str(source), "-o", str(program)]
+    subprocess.run(build, check=True)
+    done = subprocess.run(
+        [str(program), str(path), str(len(texts))], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    expected = [" ".join(value.decode() for value in values) for values in texts]
+    assert done.stdout.splitlines() == expected

@@ -1,0 +1,105 @@
+"""Reads records of TFRecord files by their places, straight into batches.
+
+TensorFlow reads a file record by record, and each record of 80 kB is copied four times until it
+lies in its batch. Here what is shuffled and put into batches is the places of records; an operation
+then reads those of a batch, verifies their checksums as TensorFlow does, and copies them once.
+"""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tfseq.native import library
+
+# As TFDS goes through the files of a split.
+_FILES_AT_A_TIME = 16
+_RECORDS_AT_A_TIME = 16
+
+_INDEX_BITS = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredRecords:
+    """The records of some files.
+
+    Attributes:
+        paths: The files.
+        starts: For each, the place of its first record that is wanted: the number of the file in
+            the upper half, that of the record in the lower.
+        ends: For each, the place behind its last record that is wanted.
+        files_at_a_time: Of how many files records come by turns.
+        waveform_shape: (channels, steps) of a waveform.
+    """
+
+    paths: tuple[str, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    files_at_a_time: int
+    waveform_shape: tuple[int, int]
+
+    def places(self) -> tf.data.Dataset:
+        """Returns the places of the records, int64, in the order in which TFDS reads them."""
+        files = tf.data.Dataset.from_tensor_slices((np.int64(self.starts), np.int64(self.ends)))
+        return files.interleave(
+            tf.data.Dataset.range,
+            cycle_length=self.files_at_a_time,
+            block_length=_RECORDS_AT_A_TIME,
+        )
+
+    def in_memory(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Reads all records, on all processors; returns (waveforms, labels)."""
+        read = functools.partial(self.read, on_all_processors=True)
+        # Not called as it is: TensorFlow would keep the files open.
+        whole = self.places().batch(sum(self.ends) - sum(self.starts))
+        return whole.map(read).get_single_element()
+
+    def read(
+        self, places: tf.Tensor, *, on_all_processors: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns (waveforms, labels) of places (records,).
+
+        The operation fails with DataLoss where a record is damaged, with NotFound where there is no
+        file, and with InvalidArgument where a record is of another size.
+        """
+        channels, steps = self.waveform_shape
+        waveforms, labels = library.kernels().operations.tfseq_read_records(
+            places,
+            paths=list(self.paths),
+            channels=channels,
+            steps=steps,
+            on_all_processors=on_all_processors,
+        )
+        return (
+            tf.ensure_shape(waveforms, (None, channels, steps)),
+            tf.ensure_shape(labels, (None, steps)),
+        )
+
+
+def stored(builder: tfds.core.DatasetBuilder, split: str) -> StoredRecords | None:
+    """Returns the records of a split; None if they are not stored so, or there are no kernels."""
+    info, kernels = builder.info, library.kernels()
+    if kernels is None or not hasattr(kernels.operations, "tfseq_read_records"):
+        return None
+    parts = info.splits[split].file_instructions
+    if not _are_strings(info) or not all(Path(part.filename).is_file() for part in parts):
+        return None
+    first = [(number << _INDEX_BITS) + part.skip for number, part in enumerate(parts)]
+    return StoredRecords(
+        paths=tuple(str(part.filename) for part in parts),
+        starts=tuple(first),
+        ends=tuple(start + part.take for start, part in zip(first, parts, strict=True)),
+        files_at_a_time=1 if info.disable_shuffling else _FILES_AT_A_TIME,
+        waveform_shape=info.features["waveform"].shape,
+    )
+
+
+def _are_strings(info: tfds.core.DatasetInfo) -> bool:
+    """Whether waveforms and labels are strings of bytes in TFRecord files."""
+    fields = info.features.get_serialized_info()
+    return info.file_format is tfds.core.FileFormat.TFRECORD and all(
+        (fields[name].tf_dtype, fields[name].shape) == (tf.string, ()) for name in ("waveform", "label")
+    )
