@@ -191,6 +191,17 @@ def test_a_step_that_was_traced_ahead_is_not_traced_again(builder):
     assert model.traced == 1
 
 
+def test_a_step_is_taken_of_an_iterator_without_fit():
+    model = NativelyTrained(MODELS["no padding"]())
+    model.compile("rmsprop", "mse")
+    x = np.ones((3, *model.plain.input.shape[1:]), np.float32)
+    y = np.zeros((3, *model.plain.output.shape[1:]), np.float32)
+    batches = iter(tf.data.Dataset.from_tensors((x, y)).repeat())
+    model.make_train_function()
+    losses = [float(model.train_function(batches)["loss"]) for _ in range(3)]
+    assert losses[2] < losses[0]
+
+
 def test_what_is_traced_ahead_changes_nothing():
     model = NativelyTrained(models.build("cnn", dropout=(0.5, 0.5)))
     model.compile(keras.optimizers.RMSprop(0.1, momentum=0.9), "mse", metrics=["mae"])

@@ -95,6 +95,8 @@ class NativelyTrained(Lowered):
         """
         if self.train_function and not force:
             return
+        # A step that waits for a batch cannot make the optimizer's variables.
+        self._maybe_symbolic_build()
 
         def step(data: Any) -> dict[str, Tensor]:
             return self.distribute_strategy.run(self.train_step, args=(data,))
@@ -125,7 +127,6 @@ class NativelyTrained(Lowered):
             waveform_shape: Of one record.
             label_shape: Of one record.
         """
-        self._maybe_symbolic_build()
         self.make_train_function()
         batch = tuple(tf.TensorSpec([None, *shape]) for shape in (waveform_shape, label_shape))
         ended = tf.data.Dataset.from_generator(tuple, output_signature=batch)
