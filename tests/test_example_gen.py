@@ -183,6 +183,18 @@ def test_batches_are_float32_waveforms_and_labels(cache, builder):
     assert (label.shape, label.dtype) == ((4, 4000), np.float32)
 
 
+@pytest.mark.parametrize("cache", CACHES)
+def test_nothing_is_tuned_as_it_goes(cache, builder):
+    # An iterator that ends would wait for what tunes it to wake, up to as long as it was there.
+    split = Split(builder, "train")
+    pipelines = [
+        training_batches(split, 4, seed=0, cache=cache),
+        evaluation_batches(split, 4, cache=cache),
+        split.examples(),
+    ]
+    assert [each.options().autotune.enabled for each in pipelines] == [False] * 3
+
+
 @pytest.mark.parametrize(
     ("split", "message"),
     [

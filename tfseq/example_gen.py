@@ -107,16 +107,17 @@ def evaluation_batches(
     Returns:
         Batches of waveform (batch, channels, steps) and label (batch, steps), float32.
     """
-    if is_cached(split, cache):
+    held = is_cached(split, cache)
+    if held:
         # Not `cache()`: an iterator that is given up, as Keras does, at times leaves it cut short.
         # And no `map`: TensorFlow takes milliseconds to begin one, three times a validation.
-        held = tf.data.Dataset.from_tensor_slices(split.in_memory())
-        batches = held.batch(batch_size).with_options(_options(held=True))
+        batches = tf.data.Dataset.from_tensor_slices(split.in_memory()).batch(batch_size)
     elif stored := split.stored():
         batches = stored.places().batch(batch_size).map(stored.read, num_parallel_calls=2)
     else:
         batches = split.records().batch(batch_size, num_parallel_calls=2)
-    return (share.batches(batches) if share else batches).prefetch(2)
+    parts = share.batches(batches) if share else batches
+    return parts.prefetch(2).with_options(_options(held=held))
 
 
 def training_batches(
@@ -171,6 +172,9 @@ def _options(*, held: bool) -> tf.data.Options:
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     # TensorFlow copies what it rewrites, and the records that are held in memory with it.
     options.experimental_optimization.apply_default_optimizations = not held
+    # How much is done at once is said here too. What tunes it sleeps for longer and longer, and an
+    # iterator that ends may have to wait until it wakes: for half of an epoch.
+    options.autotune.enabled = False
     return options
 
 
