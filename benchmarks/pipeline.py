@@ -31,7 +31,8 @@ def reading(data_dir: str | None) -> dict[str, float]:
 
     split = Split(datasets.load("simulated_emg", data_dir=data_dir), "train")
     by_tfds = split.builder.as_dataset(split=split.name, as_supervised=True, shuffle_files=True)
-    rates = {"TFDS, from disk": _rate(by_tfds.repeat().shuffle(1000).batch(_BATCH_SIZE).prefetch(2))}
+    shuffled = by_tfds.repeat().shuffle(1000).batch(_BATCH_SIZE).prefetch(2)
+    rates = {"TFDS, from disk": _rate(shuffled)}
     for name, cache in (("tfseq, from disk", "never"), ("tfseq, from memory", "always")):
         rates[name] = _rate(training_batches(split, _BATCH_SIZE, seed=0, cache=cache))
     waveforms, labels = (

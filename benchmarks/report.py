@@ -182,7 +182,7 @@ def _epochs(section: dict[str, Any]) -> str:
 
 
 def _beside(bare: list[float], seconds: list[float] | None) -> list[str]:
-    """Returns the median of an epoch's seconds by turn, and how many times the bare steps' it is."""
+    """Returns an epoch's seconds, the median of its turns, and how many times the bare steps'."""
     if not seconds:
         return ["-", "-"]
     ratios = [each / steps for each, steps in zip(seconds, bare, strict=True)]

@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from tfseq import native
 from tfseq.example_gen import Split, evaluation_batches, training_batches
 from tfseq.native import reading
+from tfseq.share import Share
 
 SHAPE = (2, 30)
 
@@ -24,13 +25,13 @@ class Several(tfds.core.GeneratorBasedBuilder):
     name = "several"
     pkg_dir_path = Path(__file__).parent
 
-    def __init__(self, *arguments, encoding="bytes", **settings):
-        self.encoding = encoding
+    def __init__(self, *arguments, encoding="bytes", dtype=np.float32, **settings):
+        self.encoding, self.dtype = encoding, dtype
         super().__init__(*arguments, **settings)
 
     def _info(self):
         def tensor(*shape):
-            return tfds.features.Tensor(shape=shape, dtype=np.float32, encoding=self.encoding)
+            return tfds.features.Tensor(shape=shape, dtype=self.dtype, encoding=self.encoding)
 
         features = {"waveform": tensor(*SHAPE), "label": tensor(SHAPE[1])}
         return tfds.core.DatasetInfo(
@@ -46,7 +47,7 @@ class Several(tfds.core.GeneratorBasedBuilder):
         random = np.random.default_rng(7)
         for index in range(400):
             waveform, label = random.normal(size=SHAPE), random.normal(size=SHAPE[1])
-            yield index, {"waveform": np.float32(waveform), "label": np.float32(label)}
+            yield index, {"waveform": self.dtype(waveform), "label": self.dtype(label)}
 
 
 @pytest.fixture(scope="module")
@@ -85,27 +86,34 @@ def test_the_order_is_that_of_tfds(files, split, several):
     same(tf.data.Dataset.from_tensor_slices((waveforms, labels)), records)
 
 
-def test_what_is_read_by_place_is_what_is_read_in_order(several, monkeypatch):
+# A whole batch, or of three workers the second's part of it.
+@pytest.mark.parametrize("share", [None, Share(first=1, count=1, of=3)])
+def test_what_is_read_by_place_is_what_is_read_in_order(share, several, monkeypatch):
     split = Split(several(5), "train")
 
     def batches():
-        training = training_batches(split, 32, seed=1, cache="never").take(20)
-        return [*training, *evaluation_batches(split, 32)]
+        training = training_batches(split, 33, seed=1, cache="never", share=share).take(20)
+        return [*training, *evaluation_batches(split, 33, share=share)]
 
     by_place = batches()
     monkeypatch.setattr(reading, "stored", lambda *_: None)
     same(by_place, batches())
 
 
-def test_what_is_stored_in_another_way_is_left_to_tfds(several):
-    assert reading.stored(several(file_format="array_record"), "train") is None
-    numbers = several(encoding="none")
-    assert reading.stored(numbers, "train") is None
-    waveforms, labels = Split(numbers, "train").in_memory()
+@pytest.mark.parametrize(
+    "settings", [{"encoding": "none"}, {"encoding": "zlib"}, {"dtype": np.float64}], ids=str
+)
+def test_what_is_stored_in_another_way_is_left_to_tfds(settings, several):
+    builder = several(**settings)
+    assert reading.stored(builder, "train") is None
     same(
-        tf.data.Dataset.from_tensor_slices((waveforms, labels)),
-        numbers.as_dataset(split="train", as_supervised=True),
+        tf.data.Dataset.from_tensor_slices(Split(builder, "train").in_memory()),
+        builder.as_dataset(split="train", as_supervised=True),
     )
+
+
+def test_so_are_files_that_are_no_tfrecord_files(several):
+    assert reading.stored(several(file_format="array_record"), "train") is None
 
 
 DAMAGES = {

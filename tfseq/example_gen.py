@@ -113,11 +113,10 @@ def evaluation_batches(
         # And no `map`: TensorFlow takes milliseconds to begin one, three times a validation.
         batches = tf.data.Dataset.from_tensor_slices(split.in_memory()).batch(batch_size)
     elif stored := split.stored():
-        batches = stored.places().batch(batch_size).map(stored.read, num_parallel_calls=2)
+        batches = _read_batches(stored.places().batch(batch_size), stored.read, share)
     else:
         batches = split.records().batch(batch_size, num_parallel_calls=2)
-    parts = share.batches(batches) if share else batches
-    return parts.prefetch(2).with_options(_options(held=held))
+    return _parts(batches, share).prefetch(2).with_options(_options(held=held))
 
 
 def training_batches(
@@ -160,9 +159,7 @@ def training_batches(
         first_batch = first_epoch * split.num_batches(batch_size)
         # What is drawn for a record depends on its whole batch.
         batches = _augmented(batches, augmentation, seed, first_batch)
-    if share and batches.element_spec[2:] == ():
-        batches = share.batches(batches)
-    left = batches.skip(first_step * (share.count if share else 1))
+    left = _parts(batches, share).skip(first_step * (share.count if share else 1))
     return left.with_options(_options(held=held))
 
 
@@ -239,6 +236,12 @@ def _read_batches(
     return places.flat_map(share.places).map(
         lambda part, weight: (*read(part), weight), num_parallel_calls=2
     )
+
+
+def _parts(batches: tf.data.Dataset, share: Share | None) -> tf.data.Dataset:
+    """Returns a share's parts of batches; those that were read in parts have weights already."""
+    has_weights = len(batches.element_spec) == 3
+    return share.batches(batches) if share and not has_weights else batches
 
 
 def _augmented(

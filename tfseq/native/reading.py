@@ -98,8 +98,11 @@ def stored(builder: tfds.core.DatasetBuilder, split: str) -> StoredRecords | Non
 
 
 def _are_strings(info: tfds.core.DatasetInfo) -> bool:
-    """Whether waveforms and labels are strings of bytes in TFRecord files."""
-    fields = info.features.get_serialized_info()
-    return info.file_format is tfds.core.FileFormat.TFRECORD and all(
-        (fields[name].tf_dtype, fields[name].shape) == (tf.string, ()) for name in ("waveform", "label")
-    )
+    """Whether waveforms and labels are float32 values as strings of bytes, in TFRecord files."""
+    features = [info.features[name] for name in ("waveform", "label")]
+    if info.file_format is not tfds.core.FileFormat.TFRECORD:
+        return False
+    if any(type(feature) is not tfds.features.Tensor for feature in features):
+        return False
+    stored = [feature.to_json_content() for feature in features]
+    return all((each.dtype, each.encoding) == ("float32", "bytes") for each in stored)
