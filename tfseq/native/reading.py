@@ -41,20 +41,27 @@ class StoredRecords:
     files_at_a_time: int
     waveform_shape: tuple[int, int]
 
+    @property
+    def num_records(self) -> int:
+        """How many records there are."""
+        return sum(self.ends) - sum(self.starts)
+
     def places(self) -> tf.data.Dataset:
         """Returns the places of the records, int64, in the order in which TFDS reads them."""
         files = tf.data.Dataset.from_tensor_slices((np.int64(self.starts), np.int64(self.ends)))
-        return files.interleave(
+        places = files.interleave(
             tf.data.Dataset.range,
             cycle_length=self.files_at_a_time,
             block_length=_RECORDS_AT_A_TIME,
         )
+        # Keras warns of data that ends where it does not know that it will.
+        return places.apply(tf.data.experimental.assert_cardinality(self.num_records))
 
     def in_memory(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Reads all records, on all processors; returns (waveforms, labels)."""
         read = functools.partial(self.read, on_all_processors=True)
         # Not called as it is: TensorFlow would keep the files open.
-        whole = self.places().batch(sum(self.ends) - sum(self.starts))
+        whole = self.places().batch(self.num_records)
         return whole.map(read).get_single_element()
 
     def read(
