@@ -1,6 +1,7 @@
 """Records read by their places in the files are those that TFDS reads."""
 
 import functools
+import os
 import subprocess
 from pathlib import Path
 
@@ -131,6 +132,20 @@ def test_damage_is_found(kind, cache, data_dir, tmp_path):
     DAMAGES[kind](damage.file_of(builder))
     with pytest.raises(tf.errors.DataLossError, match=damage.file_of(builder).name):
         list(training_batches(Split(builder, "train"), 16, seed=0, cache=cache).take(4))
+
+
+def test_few_files_are_open_at_once_of_many(several):
+    builder = several(140)
+    stored = reading.stored(builder, "train")
+    assert len(stored.paths) == 140
+    before = len(os.listdir("/proc/self/fd"))
+    batches = iter(stored.places().batch(40).map(stored.read))
+    count = [(next(batches), len(os.listdir("/proc/self/fd")))[1] for _ in range(10)]
+    assert before < max(count) <= before + 70
+    same(
+        stored.places().batch(9).map(stored.read).unbatch(),
+        builder.as_dataset(split="train", as_supervised=True),
+    )
 
 
 def test_a_file_that_went_is_named(data_dir, tmp_path):

@@ -16,7 +16,7 @@ namespace tfseq {
 namespace {
 
 struct Reading {
-  std::vector<std::unique_ptr<RecordFile>> files;
+  RecordFiles files;
   int64_t channels, steps;
   bool on_all_processors;
   Desks<std::vector<char>> buffers;
@@ -41,7 +41,7 @@ void ReadRecords(Reading& reading, const int64_t* places, int64_t records, float
     try {
       const size_t file = places[record] >> 32;
       const int64_t index = places[record] & 0xffffffff, values = reading.channels * reading.steps;
-      const std::string_view example = reading.files.at(file)->Read(index, buffer);
+      const std::string_view example = reading.files.Read(file, index, buffer);
       Copy(example, "waveform", values, waveform + record * values);
       Copy(example, "label", reading.steps, label + record * reading.steps);
     } catch (...) {
@@ -101,7 +101,7 @@ void* NewReading(TF_OpKernelConstruction* construction) {
   }
   reading->on_all_processors = all;
   for (size_t i = 0; i < paths.size(); ++i) {
-    reading->files.push_back(std::make_unique<RecordFile>(std::string(paths[i], lengths[i])));
+    reading->files.Add(std::string(paths[i], lengths[i]));
   }
   return reading.release();
 }

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <deque>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -27,71 +29,94 @@ struct DataLoss : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// A file whose records are found as far as they were asked for. Each is its length, that number's
-// checksum, so many bytes, and their checksum.
-class RecordFile {
+// A file that is open for as long as somebody reads from it.
+class OpenFile {
  public:
-  explicit RecordFile(std::string path) : path_(std::move(path)) {}
-  RecordFile(const RecordFile&) = delete;
-  ~RecordFile() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-
-  // Reads a record into a buffer that grows to hold it, verifies it, and returns what it holds.
-  std::string_view Read(int64_t index, std::vector<char>& buffer) {
-    const Place place = Find(index);
-    buffer.resize(std::max(buffer.size(), place.length + sizeof(uint32_t)));
-    ReadAt(place.offset, buffer.data(), place.length + sizeof(uint32_t));
-    const std::string_view record(buffer.data(), place.length);
-    Verify(record, buffer.data() + place.length);
-    return record;
-  }
-
- private:
-  struct Place {
-    uint64_t offset, length;
-  };
-
-  static constexpr size_t kHeader = sizeof(uint64_t) + sizeof(uint32_t);
-  static constexpr uint64_t kAhead = 8 << 20;
-
-  Place Find(int64_t index) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (descriptor_ < 0) Open();
-    while (int64_t(places_.size()) <= index) FindNext();
-    return places_[index];
-  }
-
-  void Open() {
-    descriptor_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  explicit OpenFile(const std::string& path)
+      : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), path_);
   }
+  OpenFile(const OpenFile&) = delete;
+  ~OpenFile() { close(descriptor_); }
 
-  void FindNext() {
-    char header[kHeader];
-    ReadAt(end_, header, kHeader);
-    Verify({header, sizeof(uint64_t)}, header + sizeof(uint64_t));
-    Place place{end_ + kHeader, 0};
-    std::memcpy(&place.length, header, sizeof(place.length));
-    end_ = place.offset + place.length + sizeof(uint32_t);
-    places_.push_back(place);
-    if (end_ + kAhead / 2 > fetched_) FetchTo(end_ + kAhead);
-  }
-
-  // Has the system read the file up to here, meanwhile. Records are looked for in the order of the
-  // file, whatever the order that they are read in: a disk does not have to go back and forth.
-  void FetchTo(uint64_t end) {
-    posix_fadvise(descriptor_, fetched_, end - fetched_, POSIX_FADV_WILLNEED);
-    fetched_ = end;
-  }
-
-  void ReadAt(uint64_t offset, char* to, size_t bytes) const {
+  void Read(uint64_t offset, char* to, size_t bytes) const {
     while (bytes > 0) {
       const ssize_t read = pread(descriptor_, to, bytes, offset);
       if (read < 0 && errno == EINTR) continue;
       if (read < 0) throw std::system_error(errno, std::generic_category(), path_);
       if (read == 0) throw DataLoss(path_ + ": it ends at byte " + std::to_string(offset));
       offset += read, to += read, bytes -= read;
+    }
+  }
+
+  // Has the system read so many bytes meanwhile.
+  void Fetch(uint64_t offset, uint64_t bytes) const {
+    posix_fadvise(descriptor_, offset, bytes, POSIX_FADV_WILLNEED);
+  }
+
+ private:
+  const std::string path_;
+  const int descriptor_;
+};
+
+// The records of a file, found as far as they were asked for. Each is its length, that number's
+// checksum, so many bytes, and their checksum.
+class RecordFile {
+ public:
+  explicit RecordFile(std::string path) : path_(std::move(path)) {}
+
+  // Reads a record into a buffer that grows to hold it, verifies it, and returns what it holds.
+  std::string_view Read(int64_t index, std::vector<char>& buffer) {
+    const auto [file, offset, length] = Find(index);
+    buffer.resize(std::max(buffer.size(), length + sizeof(uint32_t)));
+    file->Read(offset, buffer.data(), length + sizeof(uint32_t));
+    const std::string_view record(buffer.data(), length);
+    Verify(record, buffer.data() + length);
+    return record;
+  }
+
+  bool is_open() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return file_ != nullptr;
+  }
+
+  void Close() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    file_.reset();
+  }
+
+ private:
+  struct Place {
+    uint64_t offset, length;
+  };
+  struct Found {
+    std::shared_ptr<const OpenFile> file;
+    uint64_t offset, length;
+  };
+
+  static constexpr size_t kHeader = sizeof(uint64_t) + sizeof(uint32_t);
+  static constexpr uint64_t kAhead = 8 << 20;
+
+  Found Find(int64_t index) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!file_) file_ = std::make_shared<OpenFile>(path_);
+    while (int64_t(places_.size()) <= index) FindNext();
+    return {file_, places_[index].offset, places_[index].length};
+  }
+
+  void FindNext() {
+    char header[kHeader];
+    file_->Read(end_, header, kHeader);
+    Verify({header, sizeof(uint64_t)}, header + sizeof(uint64_t));
+    Place place{end_ + kHeader, 0};
+    std::memcpy(&place.length, header, sizeof(place.length));
+    end_ = place.offset + place.length + sizeof(uint32_t);
+    places_.push_back(place);
+    // Records are looked for in the order of the file, whatever the order that they are read in: a
+    // disk does not have to go back and forth.
+    if (end_ + kAhead / 2 > fetched_) {
+      file_->Fetch(fetched_, end_ + kAhead - fetched_);
+      fetched_ = end_ + kAhead;
     }
   }
 
@@ -102,10 +127,38 @@ class RecordFile {
   }
 
   const std::string path_;
-  int descriptor_ = -1;
   std::mutex mutex_;
+  std::shared_ptr<const OpenFile> file_;
   std::vector<Place> places_;
   uint64_t end_ = 0, fetched_ = 0;
+};
+
+// Many files, of which some are open: those that were opened last.
+class RecordFiles {
+ public:
+  void Add(std::string path) { files_.push_back(std::make_unique<RecordFile>(std::move(path))); }
+
+  // A record of a file, see RecordFile::Read.
+  std::string_view Read(size_t file, int64_t index, std::vector<char>& buffer) {
+    RecordFile& read = *files_.at(file);
+    if (!read.is_open()) MakeRoomFor(&read);
+    return read.Read(index, buffer);
+  }
+
+ private:
+  static constexpr size_t kMostOpen = 64;  // four times as many as are read by turns
+
+  void MakeRoomFor(RecordFile* file) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    opened_.push_back(file);
+    if (opened_.size() <= kMostOpen) return;
+    opened_.front()->Close();
+    opened_.pop_front();
+  }
+
+  std::vector<std::unique_ptr<RecordFile>> files_;
+  std::mutex mutex_;
+  std::deque<RecordFile*> opened_;
 };
 
 }  // namespace tfseq
