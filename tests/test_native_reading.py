@@ -1,7 +1,6 @@
 """Records read by their places in the files are those that TFDS reads."""
 
 import functools
-import os
 import subprocess
 from pathlib import Path
 
@@ -138,10 +137,15 @@ def test_few_files_are_open_at_once_of_many(several):
     builder = several(140)
     stored = reading.stored(builder, "train")
     assert len(stored.paths) == 140
-    before = len(os.listdir("/proc/self/fd"))
-    batches = iter(stored.places().batch(40).map(stored.read))
-    count = [(next(batches), len(os.listdir("/proc/self/fd")))[1] for _ in range(10)]
-    assert before < max(count) <= before + 70
+
+    def files_open():
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    before, counts = files_open(), []
+    for _ in stored.places().batch(40).map(stored.read):
+        counts.append(files_open())
+    assert len(counts) == 10
+    assert before < max(counts) <= before + 70
     same(
         stored.places().batch(9).map(stored.read).unbatch(),
         builder.as_dataset(split="train", as_supervised=True),
