@@ -18,10 +18,11 @@ std::string_view Exactly(std::string_view content, std::vector<char>& held) {
 }
 
 std::vector<std::string> Records(const std::string& path, int count) {
-  tfseq::RecordFile file(path);
+  tfseq::RecordFiles files;
+  files.Add(path);
   std::vector<std::string> records;
   std::vector<char> buffer;
-  for (int index = 0; index < count; ++index) records.emplace_back(file.Read(index, buffer));
+  for (int index = 0; index < count; ++index) records.emplace_back(files.Find(0, index).Read(buffer));
   return records;
 }
 
@@ -68,6 +69,14 @@ int main(int, char** arguments) {
       std::printf("byte %zu\n", at);
       return 1;
     }
+  }
+  // Lengths that no file has, with their checksums.
+  for (const uint64_t length : {~uint64_t(0), ~uint64_t(0) - 15, uint64_t(1) << 40}) {
+    std::string changed = content;
+    std::memcpy(changed.data(), &length, sizeof(length));
+    const uint32_t checksum = tfseq::MaskedChecksum({changed.data(), sizeof(length)});
+    std::memcpy(changed.data() + sizeof(length), &checksum, sizeof(checksum));
+    if (!Refuses(damaged, changed, count)) return 1;
   }
   std::mt19937 generator(1);
   for (const std::string& record : records) {

@@ -44,6 +44,7 @@ _USERS_ERRORS = (
     errno.EEXIST,
     errno.ENAMETOOLONG,
     errno.ELOOP,
+    errno.ESTALE,
 )
 # What TensorFlow writes of a file, whatever the error that it comes in.
 _REASONS = "|".join(os.strerror(number) for number in (*_USERS_ERRORS, errno.ENOENT))

@@ -133,7 +133,7 @@ def training_batches(
     """Returns epoch after epoch of shuffled batches, without end.
 
     Records that fit are held in memory and shuffled as a whole; others are read again in every
-    epoch through a shuffle buffer of 256 MiB (TFDS shuffles once more when it writes them).
+    epoch and shuffled among as many as 256 MiB hold (TFDS shuffles all when it writes them).
 
     Args:
         split: What to read.

@@ -32,7 +32,7 @@ class Kernels(NamedTuple):
 
     Attributes:
         functions: What Python calls (`tfseq.native.stage`).
-        operations: What TensorFlow does (`tfseq.native.trained`).
+        operations: What TensorFlow does (`tfseq.native` but for `inference`).
     """
 
     functions: ctypes.CDLL

@@ -1,9 +1,9 @@
 // Reading records as an operation of TensorFlow.
 
+#include <cerrno>
 #include <exception>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "example.h"
@@ -20,6 +20,16 @@ struct Reading {
   int64_t channels, steps;
   bool on_all_processors;
   Desks<std::vector<char>> buffers;
+
+  // Finds the record of a place, which is the number of its file and, in the lower half, its own.
+  Found Find(int64_t place) { return files.Find(place >> 32, place & 0xffffffff); }
+};
+
+// The places of the records that are wanted, and where those go.
+struct Wanted {
+  int64_t records;
+  const int64_t* places;
+  float *waveform, *label;
 };
 
 void Copy(std::string_view example, const char* name, int64_t values, float* to) {
@@ -33,29 +43,39 @@ void Copy(std::string_view example, const char* name, int64_t values, float* to)
   std::memcpy(to, content.data(), expected);
 }
 
-void ReadRecords(Reading& reading, const int64_t* places, int64_t records, float* waveform,
-                 float* label) {
+void CopyRecord(const Reading& reading, const Found& found, const Wanted& wanted, int64_t record,
+                std::vector<char>& buffer) {
+  const std::string_view example = found.Read(buffer);
+  const int64_t values = reading.channels * reading.steps;
+  Copy(example, "waveform", values, wanted.waveform + record * values);
+  Copy(example, "label", reading.steps, wanted.label + record * reading.steps);
+}
+
+void ReadBatch(Reading& reading, const Wanted& wanted) {
+  // A disk is told of all: of one after the other it would do one at a time.
+  std::vector<Found> found;
+  for (int64_t record = 0; record < wanted.records; ++record) {
+    found.push_back(reading.Find(wanted.places[record]));
+    found.back().Fetch();
+  }
+  std::vector<char> buffer;
+  for (int64_t record = 0; record < wanted.records; ++record) {
+    CopyRecord(reading, found[record], wanted, record, buffer);
+  }
+}
+
+void ReadOnAllProcessors(Reading& reading, const Wanted& wanted) {
   std::mutex mutex;
   std::exception_ptr failure;
-  const auto read = [&](int record, std::vector<char>& buffer) {
+  const auto make = [] { return std::vector<char>(); };
+  reading.buffers.ForEachRecord(wanted.records, make, [&](int record, std::vector<char>& buffer) {
     try {
-      const size_t file = places[record] >> 32;
-      const int64_t index = places[record] & 0xffffffff, values = reading.channels * reading.steps;
-      const std::string_view example = reading.files.Read(file, index, buffer);
-      Copy(example, "waveform", values, waveform + record * values);
-      Copy(example, "label", reading.steps, label + record * reading.steps);
+      CopyRecord(reading, reading.Find(wanted.places[record]), wanted, record, buffer);
     } catch (...) {
       const std::lock_guard<std::mutex> lock(mutex);
       failure = std::current_exception();
     }
-  };
-  const auto make = [] { return std::vector<char>(); };
-  if (reading.on_all_processors) {
-    reading.buffers.ForEachRecord(records, make, read);
-  } else {
-    std::vector<char> buffer;
-    for (int record = 0; record < records; ++record) read(record, buffer);
-  }
+  });
   if (failure) std::rethrow_exception(failure);
 }
 
@@ -68,14 +88,14 @@ void Read(void* kernel, TF_OpKernelContext* context) {
   float* waveform = call.Out(0, {records, reading.channels, reading.steps});
   float* label = call.Out(1, {records, reading.steps});
   if (!call.ok()) return;
+  const auto* values = static_cast<const int64_t*>(TF_TensorData(places));
+  const Wanted wanted = {records, values, waveform, label};
   try {
-    ReadRecords(reading, static_cast<const int64_t*>(TF_TensorData(places)), records, waveform,
-                label);
+    (reading.on_all_processors ? ReadOnAllProcessors : ReadBatch)(reading, wanted);
   } catch (const DataLoss& loss) {
     call.Refuse(loss.what(), TF_DATA_LOSS);
-  } catch (const std::system_error& error) {
-    call.Refuse(error.what(), error.code() == std::errc::no_such_file_or_directory ? TF_NOT_FOUND
-                                                                                   : TF_UNKNOWN);
+  } catch (const FileError& error) {
+    call.Refuse(error.what(), error.number == ENOENT ? TF_NOT_FOUND : TF_UNKNOWN);
   } catch (const std::exception& error) {
     call.Refuse(error.what());
   }

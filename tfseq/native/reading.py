@@ -1,8 +1,9 @@
 """Reads records of TFRecord files by their places, straight into batches.
 
-TensorFlow reads a file record by record, and each record of 80 kB is copied four times until it
-lies in its batch. Here what is shuffled and put into batches is the places of records; an operation
-then reads those of a batch, verifies their checksums as TensorFlow does, and copies them once.
+TensorFlow reads a file record by record, and each record of 80 kB is copied from buffer to buffer
+until it lies in its batch. Here what is shuffled and put into batches is the places of records; an
+operation then reads those of a batch, verifies their checksums as TensorFlow does, and copies each
+once more.
 """
 
 import dataclasses
@@ -70,7 +71,8 @@ class StoredRecords:
         """Returns (waveforms, labels) of places (records,).
 
         The operation fails with DataLoss where a record is damaged, with NotFound where there is no
-        file, and with InvalidArgument where a record is of another size.
+        file, with Unknown where it is another than before, and with InvalidArgument where a record
+        is of another size.
         """
         channels, steps = self.waveform_shape
         waveforms, labels = library.kernels().operations.tfseq_read_records(
@@ -111,5 +113,5 @@ def _are_strings(info: tfds.core.DatasetInfo) -> bool:
         return False
     if any(type(feature) is not tfds.features.Tensor for feature in features):
         return False
-    stored = [feature.to_json_content() for feature in features]
-    return all((each.dtype, each.encoding) == ("float32", "bytes") for each in stored)
+    described = [feature.to_json_content() for feature in features]
+    return all((each.dtype, each.encoding) == ("float32", "bytes") for each in described)
