@@ -129,8 +129,9 @@ class RecordFile {
   };
 
   static bool AreTheSame(const struct stat& one, const struct stat& other) {
-    return one.st_dev == other.st_dev && one.st_ino == other.st_ino &&
-           one.st_size == other.st_size && one.st_mtime == other.st_mtime;
+    // Not their numbers: file systems over a network may give a file another one.
+    return one.st_size == other.st_size && one.st_mtim.tv_sec == other.st_mtim.tv_sec &&
+           one.st_mtim.tv_nsec == other.st_mtim.tv_nsec;
   }
 
   static constexpr size_t kHeader = sizeof(uint64_t) + sizeof(uint32_t);
