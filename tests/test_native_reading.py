@@ -98,6 +98,7 @@ def test_what_is_read_by_place_is_what_is_read_in_order(share, several, monkeypa
         training = training_batches(split, 33, seed=1, cache="never", share=share).take(20)
         return [*training, *evaluation_batches(split, 33, share=share)]
 
+    assert split.stored() is not None
     by_place = batches()
     monkeypatch.setattr(reading, "stored", lambda *_: None)
     same(by_place, batches())
