@@ -170,12 +170,11 @@ def _epochs(section: dict[str, Any]) -> str:
                 f"{statistics.median(bare):.2f}",
                 *_beside(bare, [statistics.median(later) for _, *later in found["seconds"]]),
                 *_beside(bare, [first for first, *_ in found["seconds"]]),
-                *_beside(bare, found.get("with_reading")),
                 *_beside(bare, from_disk and [statistics.median(later) for _, *later in from_disk]),
             ]
         )
     header = [f"epoch of {records} records", "bare steps, s"]
-    for what in ("epoch", "first epoch", "the same with reading", "epoch from disk"):
+    for what in ("epoch", "first epoch", "epoch from disk"):
         header += [f"{what}, s", "ratio (turns)"]
     start = f"From the command to the end of its first step: {section['first_step_seconds']:.1f} s."
     return f"{_table(header, rows)}\n\n{start}"

@@ -19,11 +19,57 @@ std::string_view Exactly(std::string_view content, std::vector<char>& held) {
 
 std::vector<std::string> Records(const std::string& path, int count) {
   tfseq::RecordFiles files;
-  files.Add(path);
-  std::vector<std::string> records;
-  std::vector<char> buffer;
-  for (int index = 0; index < count; ++index) records.emplace_back(files.Find(0, index).Read(buffer));
+  files.Add(path, /*are_held=*/false);
+  std::vector<std::string> records(count);
+  for (int index = 0; index < count; ++index) {
+    std::string& read = records[index];
+    files.Find(0, index).Use([&](std::string_view record) { read = record; });
+  }
   return records;
+}
+
+// Bit by bit, by the definition of CRC-32C.
+uint32_t PlainChecksum(std::string_view content) {
+  uint32_t crc = ~0u;
+  for (const char byte : content) {
+    crc ^= static_cast<unsigned char>(byte);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+  }
+  crc = ~crc;
+  return (crc >> 15 | crc << 17) + 0xa282ead8u;
+}
+
+bool ChecksumsAreRight() {
+  std::mt19937 generator(1);
+  std::string content(10000, ' ');
+  for (char& each : content) each = static_cast<char>(generator());
+  std::vector<char> held;
+  // Parts of eight bytes, and three of 1024 at once.
+  for (const size_t near : {8, 3072, 6144, 9992}) {
+    for (size_t size = near - 8; size <= near + 8; ++size) {
+      const std::string_view some = Exactly(std::string_view(content).substr(0, size), held);
+      if (tfseq::MaskedChecksum(some) != PlainChecksum(some)) return false;
+    }
+  }
+  return true;
+}
+
+// What was found is cut off before it is read: the system would end the process.
+bool ACutIsAnError(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+  tfseq::RecordFiles files;
+  files.Add(path, /*are_held=*/true);
+  const tfseq::Found found = files.Find(0, 0);
+  if (truncate(path.c_str(), 0) != 0) return false;
+  for (int time = 0; time < 2; ++time) {
+    try {
+      found.Use([](std::string_view) {});
+      return false;
+    } catch (const tfseq::FileError& error) {
+      if (error.number != ESTALE) return false;
+    }
+  }
+  return true;
 }
 
 bool Refuses(const std::string& path, const std::string& content, int count) {
@@ -62,6 +108,7 @@ int main(int, char** arguments) {
     std::printf("%s %s\n", std::string(tfseq::Feature(record, "waveform")).c_str(),
                 std::string(tfseq::Feature(record, "label")).c_str());
   }
+  if (!ChecksumsAreRight() || !ACutIsAnError(damaged, content)) return 1;
   for (size_t at = 0; at < content.size(); ++at) {
     std::string changed = content;
     changed[at] ^= 1 << at % 8;

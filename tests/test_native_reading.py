@@ -156,22 +156,62 @@ def test_few_files_are_open_at_once_of_many(several):
     )
 
 
-@pytest.mark.parametrize("what", ["went", "is another"])
-def test_a_file_that_went_or_is_another_is_named(what, data_dir, tmp_path):
+def first_batches(builder, cache):
+    """Returns what reads on, after a first batch of which nothing is read ahead for long."""
+    batches = iter(training_batches(Split(builder, "train"), 16, seed=0, cache=cache))
+    next(batches)
+    return batches
+
+
+def replaced(path):
+    copy = path.with_name("copy")
+    shutil.copy(path, copy)
+    copy.replace(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "cache", "reason"),
+    [
+        (Path.unlink, "never", errno.ENOENT),
+        (replaced, "never", errno.ESTALE),
+        (lambda path: os.truncate(path, 99), "never", errno.ESTALE),
+        (lambda path: os.truncate(path, 99), "always", errno.ESTALE),
+        (Path.touch, "always", errno.ESTALE),
+    ],
+    ids=["went", "replaced", "cut", "held and cut", "held and written"],
+)
+def test_a_file_that_went_or_is_another_is_named(change, cache, reason, data_dir, tmp_path):
     builder = damage.copied(data_dir, tmp_path / "data")
     path = damage.file_of(builder)
-    batches = iter(training_batches(Split(builder, "train"), 16, seed=0, cache="never"))
-    next(batches)
-    if what == "went":
-        path.unlink()
-    else:
-        copy = path.with_name("copy")
-        shutil.copy(path, copy)
-        copy.replace(path)
-    reason = os.strerror(errno.ENOENT if what == "went" else errno.ESTALE)
-    with pytest.raises(tf.errors.OpError, match=f"{path.name}; {reason}"):
+    batches = first_batches(builder, cache)
+    change(path)
+    with pytest.raises(tf.errors.OpError, match=f"{path.name}; {os.strerror(reason)}"):
         for _ in range(9):
             next(batches)
+
+
+@pytest.mark.parametrize("change", [Path.unlink, replaced])
+def test_what_is_held_stays_when_the_file_goes(change, data_dir, tmp_path):
+    builder = damage.copied(data_dir, tmp_path / "data")
+    batches = first_batches(builder, "always")
+    expected = first_batches(builder, "always")
+    of_expected = [next(expected) for _ in range(9)]
+    change(damage.file_of(builder))
+    for waveform, label in of_expected:
+        found = next(batches)
+        np.testing.assert_array_equal(found[0], waveform)
+        np.testing.assert_array_equal(found[1], label)
+
+
+def test_held_records_are_those_that_tfds_reads_in_a_whole_shuffle(several):
+    split = Split(several(5), "train[3:60]+train[90:]")
+    waveforms, labels = split.in_memory()
+    order = tf.random.experimental.stateless_shuffle(tf.range(split.num_records), seed=[7, 2])
+    batches = training_batches(split, 33, seed=7, first_epoch=2, cache="always")
+    expected = tf.data.Dataset.from_tensor_slices(
+        (tf.gather(waveforms, order), tf.gather(labels, order))
+    )
+    same(batches.take(split.num_batches(33)).unbatch(), expected)
 
 
 def test_a_record_of_another_size_is_refused(several):

@@ -74,9 +74,12 @@ class Split:
             return self.records().batch(self.num_records).get_single_element()
 
     def lookup(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        """Reads all records into memory; returns a function from places to (waveforms, labels)."""
+        """Returns a function from numbers of records, held in memory, to (waveforms, labels)."""
+        with tf.device("CPU"):
+            if stored := self.stored():
+                return stored.lookup()
         waveforms, labels = self.in_memory()
-        return lambda places: (tf.gather(waveforms, places), tf.gather(labels, places))
+        return lambda numbers: (tf.gather(waveforms, numbers), tf.gather(labels, numbers))
 
     def stored(self) -> reading.StoredRecords | None:
         """Returns the records by their places in files; None where they are read in order alone."""
@@ -132,8 +135,9 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Returns epoch after epoch of shuffled batches, without end.
 
-    Records that fit are held in memory and shuffled as a whole; others are read again in every
-    epoch and shuffled among as many as 256 MiB hold (TFDS shuffles all when it writes them).
+    Records that fit are held in memory, as they come, and shuffled as a whole; others are read
+    again in every epoch and shuffled among as many as 256 MiB hold (TFDS shuffles all when it
+    writes them).
 
     Args:
         split: What to read.
@@ -192,6 +196,7 @@ def _from_memory(
 ) -> tf.data.Dataset:
     gather = split.lookup()
 
+    @reading.as_it_is
     def order(epoch: tf.Tensor) -> tf.data.Dataset:
         indices = tf.range(split.num_records, dtype=tf.int64)
         shuffled = tf.random.experimental.stateless_shuffle(indices, seed=[seed, epoch])
@@ -211,6 +216,7 @@ def _from_disk(
     records = stored.places() if stored else split.records()
     buffer = min(split.num_records, max(batch_size, _SHUFFLE_BUFFER_BYTES // _record_bytes(split)))
 
+    @reading.as_it_is
     def shuffled(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.stateless_uniform(
             [], seed=[seed, epoch], minval=None, maxval=None, dtype=tf.int64

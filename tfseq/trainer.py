@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import sys
 from collections.abc import Callable
-from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from tfseq import (
 from tfseq.augmentation import Augmentation
 from tfseq.checkpoint_files import Position
 from tfseq.example_gen import Split, evaluation_batches, training_batches
-from tfseq.native.training import NativelyTrained
 from tfseq.whole_epochs import WholeEpochs
 
 
@@ -183,7 +181,7 @@ def _fit(
                 share=team.share,
             )
             model.fit(
-                _read(functools.partial(team.batches, batches), model, training),
+                team.batches(batches),
                 validation_data=validation_batches,
                 # Keras cannot count the batches of workers.
                 validation_steps=validation_steps if team.share else None,
@@ -203,21 +201,6 @@ def _logging(logs: Path, position: Position) -> list[keras.callbacks.Callback]:
     table = logs / "history.csv"
     history.cut(table, position.epoch)
     return [history.TensorBoard(logs), keras.callbacks.CSVLogger(table, append=True)]
-
-
-def _read(
-    batches: Callable[[], tf.data.Dataset], model: keras.Model, training: Split
-) -> tf.data.Dataset:
-    """Returns batches, having read the records that are held in memory.
-
-    The step of own kernels is traced meanwhile.
-    """
-    if not isinstance(model, NativelyTrained):
-        return batches()
-    with futures.ThreadPoolExecutor(1) as reader:
-        reading = reader.submit(batches)
-        model.trace(training.waveform_shape, training.waveform_shape[1:])
-        return reading.result()
 
 
 def _batches(config: ConfigDict, cache: str) -> Callable[..., tf.data.Dataset]:

@@ -177,14 +177,11 @@ class Counted(NativelyTrained):
         return super().train_step(data)
 
 
-def test_a_step_that_was_traced_ahead_is_not_traced_again(builder):
+def test_a_step_is_traced_once_whatever_the_data_set(builder):
     records = Split(builder, "train")
-    shape = records.waveform_shape
     with training_step.make_strategy("one_device").scope():
-        model = Counted(models.build("cnn", waveform_shape=shape))
+        model = Counted(models.build("cnn", waveform_shape=records.waveform_shape))
         model.compile("sgd", "mse", metrics=["mae"])
-    model.trace(shape, shape[1:])
-    assert model.traced == 1
     for settings in ({"cache": "always"}, {"augmentation": Augmentation(noise=0.1)}, {}):
         batches = training_batches(records, 4, seed=0, **settings)
         model.fit(batches, steps_per_epoch=2, verbose=0)
@@ -202,18 +199,6 @@ def test_a_step_is_taken_of_an_iterator_without_fit():
     assert losses[2] < losses[0]
 
 
-def test_what_is_traced_ahead_changes_nothing():
-    model = NativelyTrained(models.build("cnn", dropout=(0.5, 0.5)))
-    model.compile(keras.optimizers.RMSprop(0.1, momentum=0.9), "mse", metrics=["mae"])
-    before = [np.array(each) for each in model.variables]
-    assert sum("seed" in each.path for each in model.variables) == 2  # where dropout goes on
-    model.trace((4, 4000), (4000,))
-    np.testing.assert_equal([np.array(each) for each in model.variables], before)
-    made = [*model.optimizer.variables[2:], *model.metrics_variables]
-    assert not any(np.array(each).any() for each in made)
-    assert int(model.optimizer.iterations) == 0
-
-
 def test_a_schedule_that_branches_is_followed():
     model = MODELS["no padding"]()
     x = np.random.default_rng(1).normal(size=(6, *model.input.shape[1:])).astype(np.float32)
@@ -225,8 +210,6 @@ def test_a_schedule_that_branches_is_followed():
             0.0, 10, warmup_target=0.1, warmup_steps=2
         )
         trains.compile(keras.optimizers.SGD(schedule), "mse", jit_compile=False)
-        if isinstance(trains, NativelyTrained):
-            trains.trace(x.shape[1:], y.shape[1:])
         batches = tf.data.Dataset.from_tensors((x, y)).repeat(4)
         losses.append(trains.fit(batches, epochs=2, verbose=0).history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-4)

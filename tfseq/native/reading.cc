@@ -19,7 +19,6 @@ struct Reading {
   RecordFiles files;
   int64_t channels, steps;
   bool on_all_processors;
-  Desks<std::vector<char>> buffers;
 
   // Finds the record of a place, which is the number of its file and, in the lower half, its own.
   Found Find(int64_t place) { return files.Find(place >> 32, place & 0xffffffff); }
@@ -43,12 +42,12 @@ void Copy(std::string_view example, const char* name, int64_t values, float* to)
   std::memcpy(to, content.data(), expected);
 }
 
-void CopyRecord(const Reading& reading, const Found& found, const Wanted& wanted, int64_t record,
-                std::vector<char>& buffer) {
-  const std::string_view example = found.Read(buffer);
+void CopyRecord(const Reading& reading, const Found& found, const Wanted& wanted, int64_t record) {
   const int64_t values = reading.channels * reading.steps;
-  Copy(example, "waveform", values, wanted.waveform + record * values);
-  Copy(example, "label", reading.steps, wanted.label + record * reading.steps);
+  found.Use([&](std::string_view example) {
+    Copy(example, "waveform", values, wanted.waveform + record * values);
+    Copy(example, "label", reading.steps, wanted.label + record * reading.steps);
+  });
 }
 
 void ReadBatch(Reading& reading, const Wanted& wanted) {
@@ -58,19 +57,17 @@ void ReadBatch(Reading& reading, const Wanted& wanted) {
     found.push_back(reading.Find(wanted.places[record]));
     found.back().Fetch();
   }
-  std::vector<char> buffer;
   for (int64_t record = 0; record < wanted.records; ++record) {
-    CopyRecord(reading, found[record], wanted, record, buffer);
+    CopyRecord(reading, found[record], wanted, record);
   }
 }
 
 void ReadOnAllProcessors(Reading& reading, const Wanted& wanted) {
   std::mutex mutex;
   std::exception_ptr failure;
-  const auto make = [] { return std::vector<char>(); };
-  reading.buffers.ForEachRecord(wanted.records, make, [&](int record, std::vector<char>& buffer) {
+  ForEach(wanted.records, [&](int record) {
     try {
-      CopyRecord(reading, reading.Find(wanted.places[record]), wanted, record, buffer);
+      CopyRecord(reading, reading.Find(wanted.places[record]), wanted, record);
     } catch (...) {
       const std::lock_guard<std::mutex> lock(mutex);
       failure = std::current_exception();
@@ -113,15 +110,16 @@ void* NewReading(TF_OpKernelConstruction* construction) {
                                             count, storage.data(), bytes, status.get());
   TF_OpKernelConstruction_GetAttrInt64(construction, "channels", &reading->channels, status.get());
   TF_OpKernelConstruction_GetAttrInt64(construction, "steps", &reading->steps, status.get());
-  TF_Bool all = 0;
+  TF_Bool all = 0, are_held = 0;
   TF_OpKernelConstruction_GetAttrBool(construction, "on_all_processors", &all, status.get());
+  TF_OpKernelConstruction_GetAttrBool(construction, "are_held", &are_held, status.get());
   if (TF_GetCode(status.get()) != TF_OK) {
     TF_OpKernelConstruction_Failure(construction, status.get());
     return nullptr;
   }
   reading->on_all_processors = all;
   for (size_t i = 0; i < paths.size(); ++i) {
-    reading->files.Add(std::string(paths[i], lengths[i]));
+    reading->files.Add(std::string(paths[i], lengths[i]), are_held);
   }
   return reading.release();
 }
@@ -130,7 +128,8 @@ void DeleteReading(void* reading) { delete static_cast<Reading*>(reading); }
 
 const bool registered = Register(
     {"TfseqReadRecords",
-     {"paths: list(string)", "channels: int", "steps: int", "on_all_processors: bool"},
+     {"paths: list(string)", "channels: int", "steps: int", "on_all_processors: bool",
+      "are_held: bool"},
      {"places: int64"}, {"waveform: float", "label: float"},
      NewReading, Read, DeleteReading});
 

@@ -3,99 +3,65 @@
 #ifndef TFSEQ_NATIVE_TFRECORDS_H_
 #define TFSEQ_NATIVE_TFRECORDS_H_
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "checksum.h"
+#include "mapped_file.h"
 
 #ifdef TFSEQ_CHECKSUM
 namespace tfseq {
 
-// What is damaged: a checksum that does not match, or a file that ends too early.
-struct DataLoss : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-// What the system says of a file, in TensorFlow's words: `tfseq.cli` reads those.
-struct FileError : std::runtime_error {
-  FileError(const std::string& path, int number)
-      : std::runtime_error(path + "; " + std::strerror(number)), number(number) {}
-  const int number;
-};
-
-// A file that is open for as long as somebody reads from it.
-class OpenFile {
- public:
-  explicit OpenFile(const std::string& path)
-      : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0 || fstat(descriptor_, &status_) < 0) throw FileError(path_, errno);
+// Refuses what is not what its checksum, which lies behind it, was taken of.
+inline void Verify(const MappedFile& file, std::string_view content) {
+  uint32_t expected;
+  std::memcpy(&expected, content.data() + content.size(), sizeof(expected));
+  if (MaskedChecksum(content) != expected) {
+    throw DataLoss(file.path() + ": a checksum does not match");
   }
-  OpenFile(const OpenFile&) = delete;
-  ~OpenFile() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
+}
 
-  const struct stat& status() const { return status_; }
+// Where a record lies in its file.
+struct Place {
+  Place(uint64_t offset, uint64_t length) : offset(offset), length(length) {}
 
-  void Read(uint64_t offset, char* to, size_t bytes) const {
-    while (bytes > 0) {
-      const ssize_t read = pread(descriptor_, to, bytes, offset);
-      if (read < 0 && errno == EINTR) continue;
-      if (read < 0) throw FileError(path_, errno);
-      if (read == 0) throw DataLoss(path_ + ": it ends at byte " + std::to_string(offset));
-      offset += read, to += read, bytes -= read;
-    }
-  }
-
-  void Verify(std::string_view content, const char* stored) const {
-    uint32_t expected;
-    std::memcpy(&expected, stored, sizeof(expected));
-    if (MaskedChecksum(content) != expected) throw DataLoss(path_ + ": a checksum does not match");
-  }
-
-  // Has the system read so many bytes meanwhile. Of more at a time Linux reads the beginning.
-  void Fetch(uint64_t offset, uint64_t bytes) const {
-    constexpr uint64_t kMost = 128 << 10;
-    for (uint64_t at = 0; at < bytes; at += kMost) {
-      posix_fadvise(descriptor_, offset + at, std::min(kMost, bytes - at), POSIX_FADV_WILLNEED);
-    }
-  }
-
- private:
-  const std::string path_;
-  const int descriptor_;
-  struct stat status_ = {};
+  const uint64_t offset, length;
+  std::atomic<bool> is_verified = false;  // for good
 };
 
 // A record that was found in a file, by its header.
 struct Found {
-  std::shared_ptr<const OpenFile> file;
-  uint64_t offset, length;
+  std::shared_ptr<const MappedFile> file;
+  Place& place;
+  bool is_held;
   bool opened;  // the file, just now
 
-  void Fetch() const { file->Fetch(offset, length + sizeof(uint32_t)); }
+  // Has the system read it meanwhile, if it was not read before.
+  void Fetch() const {
+    if (!place.is_verified) file->Fetch(place.offset, place.length + sizeof(uint32_t));
+  }
 
-  // Reads it into a buffer that grows to hold it, verifies it, and returns what it holds.
-  std::string_view Read(std::vector<char>& buffer) const {
-    buffer.resize(std::max(buffer.size(), size_t(length + sizeof(uint32_t))));
-    file->Read(offset, buffer.data(), length + sizeof(uint32_t));
-    const std::string_view record(buffer.data(), length);
-    file->Verify(record, buffer.data() + length);
-    return record;
+  // Calls work(record) with what is verified, see MappedFile::Use. To verify takes as long as to
+  // copy: what is held is verified once, as if it had been copied then.
+  template <class Work>
+  void Use(Work work) const {
+    file->Use(place.offset, place.length + sizeof(uint32_t), [&](std::string_view bytes) {
+      const std::string_view record = bytes.substr(0, place.length);
+      if (!place.is_verified) Verify(*file, record);
+      work(record);
+    });
+    place.is_verified = is_held;
   }
 };
 
@@ -103,19 +69,16 @@ struct Found {
 // checksum, so many bytes, and their checksum.
 class RecordFile {
  public:
-  explicit RecordFile(std::string path) : path_(std::move(path)) {}
+  RecordFile(std::string path, bool is_held) : path_(std::move(path)), is_held_(is_held) {}
 
   Found Find(int64_t index) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    struct stat now;
-    // A file that went or that was written anew is not read on, though it may still be open.
-    if (stat(path_.c_str(), &now) < 0) throw FileError(path_, errno);
     const bool opens = !file_;
-    if (opens) file_ = std::make_shared<OpenFile>(path_);
+    if (opens) file_ = std::make_shared<MappedFile>(path_);
     if (places_.empty()) status_ = file_->status();
-    if (!AreTheSame(now, status_)) throw FileError(path_, ESTALE);
+    if (!AreTheSame(Now(), status_)) throw FileError(path_, ESTALE);
     while (int64_t(places_.size()) <= index) FindNext();
-    return {file_, places_[index].offset, places_[index].length, opens};
+    return {file_, places_[index], is_held_, opens};
   }
 
   void Close() {
@@ -124,9 +87,13 @@ class RecordFile {
   }
 
  private:
-  struct Place {
-    uint64_t offset, length;
-  };
+  // Of a file that is not held, what is at its path counts, though another may still be open.
+  struct stat Now() const {
+    if (is_held_) return file_->Now();
+    struct stat now;
+    if (stat(path_.c_str(), &now) < 0) throw FileError(path_, errno);
+    return now;
+  }
 
   static bool AreTheSame(const struct stat& one, const struct stat& other) {
     // Not their numbers: file systems over a network may give a file another one.
@@ -138,17 +105,18 @@ class RecordFile {
   static constexpr uint64_t kAhead = 8 << 20;
 
   void FindNext() {
-    char header[kHeader];
-    file_->Read(end_, header, kHeader);
-    file_->Verify({header, sizeof(uint64_t)}, header + sizeof(uint64_t));
-    Place place{end_ + kHeader, 0};
-    std::memcpy(&place.length, header, sizeof(place.length));
-    const uint64_t left = status_.st_size - place.offset;
-    if (left < sizeof(uint32_t) || place.length > left - sizeof(uint32_t)) {
+    const uint64_t offset = end_ + kHeader;
+    uint64_t length;
+    file_->Use(end_, kHeader, [&](std::string_view header) {
+      Verify(*file_, header.substr(0, sizeof(length)));
+      std::memcpy(&length, header.data(), sizeof(length));
+    });
+    const uint64_t left = status_.st_size - offset;
+    if (left < sizeof(uint32_t) || length > left - sizeof(uint32_t)) {
       throw DataLoss(path_ + ": it ends in a record");
     }
-    end_ = place.offset + place.length + sizeof(uint32_t);
-    places_.push_back(place);
+    places_.emplace_back(offset, length);
+    end_ = offset + length + sizeof(uint32_t);
     // Records are looked for in the order of the file, whatever the order that they are read in: a
     // disk does not have to go back and forth.
     if (end_ + kAhead / 2 > fetched_) {
@@ -158,17 +126,21 @@ class RecordFile {
   }
 
   const std::string path_;
+  const bool is_held_;
   std::mutex mutex_;
-  std::shared_ptr<const OpenFile> file_;
+  std::shared_ptr<const MappedFile> file_;
   struct stat status_ = {};  // when the first record was found
-  std::vector<Place> places_;
+  std::deque<Place> places_;
   uint64_t end_ = 0, fetched_ = 0;
 };
 
 // Many files, of which some are open: those that were opened last.
 class RecordFiles {
  public:
-  void Add(std::string path) { files_.push_back(std::make_unique<RecordFile>(std::move(path))); }
+  // Whether they are held as they were when they were opened, if they go or are replaced.
+  void Add(std::string path, bool are_held) {
+    files_.push_back(std::make_unique<RecordFile>(std::move(path), are_held));
+  }
 
   // A record of a file, see RecordFile::Find.
   Found Find(size_t file, int64_t index) {

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -95,21 +94,12 @@ class NativelyTrained(Lowered):
         """
         if self.train_function and not force:
             return
-        # A step that waits for a batch cannot make the optimizer's variables.
-        self._maybe_symbolic_build()
 
         def step(data: Any) -> dict[str, Tensor]:
             return self.distribute_strategy.run(self.train_step, args=(data,))
 
         of_batch = tf.function(step, autograph=False, reduce_retracing=True)
-
-        def next_step(iterator: Any) -> dict[str, Tensor]:
-            data = next(iterator)
-            # Nothing is done without a batch: `trace` has none.
-            with tf.control_dependencies(tf.nest.flatten(data)):
-                return step(data)
-
-        of_next = tf.function(next_step, autograph=False)
+        of_next = tf.function(lambda iterator: step(next(iterator)), autograph=False)
 
         def train(iterator: Any) -> dict[str, Tensor]:
             with _on_one_thread():
@@ -117,21 +107,7 @@ class NativelyTrained(Lowered):
                 of_data_set = isinstance(iterator, tf.data.Iterator)
                 return of_next(iterator) if of_data_set else of_batch(next(iterator))
 
-        self._of_next = of_next
         self.train_function = train
-
-    def trace(self, waveform_shape: Sequence[int], label_shape: Sequence[int]) -> None:
-        """Traces a step and has TensorFlow lay it out, ahead of `fit`, which then finds it.
-
-        Args:
-            waveform_shape: Of one record.
-            label_shape: Of one record.
-        """
-        self.make_train_function()
-        batch = tuple(tf.TensorSpec([None, *shape]) for shape in (waveform_shape, label_shape))
-        ended = tf.data.Dataset.from_generator(tuple, output_signature=batch)
-        with _on_one_thread(), contextlib.suppress(tf.errors.OutOfRangeError):
-            self._of_next(iter(ended))
 
     def make_test_function(self, force: bool = False) -> None:
         """Makes what takes a batch of an iterator and measures it."""
