@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.torch_settings import TORCH
-from tfseq import allocator
+from tfseq import cli
 
 BACKENDS = ("tensorflow", "jax")
 CALL_STEPS = {"tensorflow": 1, "jax": 10}
@@ -88,7 +88,7 @@ def _side(side: str, backend: str):
         from benchmarks import jax_side
 
         return jax_side
-    allocator.keep_freed_memory()  # as tfseq's commands do
+    cli.import_tensorflow()  # as tfseq's commands do
     from benchmarks import tensorflow_side
 
     return tensorflow_side

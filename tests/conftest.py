@@ -12,6 +12,8 @@ import command
 import numpy as np
 import pytest
 
+from tfseq.quick_import import quick_import
+
 # A shell's background job ignores SIGINT, and so would the commands that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # PyTorch's CUDA build loads triton where it is installed, which crashes beside TensorFlow.
@@ -21,6 +23,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 # Several processes of the tests share a GPU.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # who hands out the tests imports nothing
+    with quick_import():
+        import tensorflow  # noqa: F401
 
 _LONGEST = (
     *("test_benchmarks.py", "test_tutorial.py", "test_train_continues.py", "test_trainer.py"),

@@ -14,7 +14,10 @@ from tfseq import models, torch_weights
 
 ROOT = Path(__file__).parents[1]
 # Of each kind one is enough.
-WITHOUT = {contenders.PORTABLE, "PyTorch channels_last", "PyTorch compiled channels_last"}
+WITHOUT = {
+    *(contenders.PORTABLE, contenders.AS_THEY_ARE),
+    *("PyTorch channels_last", "PyTorch compiled channels_last"),
+}
 
 
 @pytest.fixture(scope="module")

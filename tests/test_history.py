@@ -8,6 +8,9 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 
+from tfseq import cli
+
+cli.import_tensorflow()
 import keras
 import numpy as np
 import psutil

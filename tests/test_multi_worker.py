@@ -14,7 +14,9 @@ SCRIPT = """
 import hashlib, json, sys
 from pathlib import Path
 
-from tfseq import configs, workers
+from tfseq import cli, configs, workers
+
+cli.import_tensorflow()
 
 data_dir, workdir, strategy, *models = sys.argv[1:]
 changes = {"strategy": strategy, "epochs": 2, "batch_size": 7}

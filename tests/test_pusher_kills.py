@@ -14,13 +14,15 @@ import pytest
 from tfseq import models, pusher
 from tfseq.serving.session import Session
 
-KILLS = int(os.environ.get("TFSEQ_KILLS", "6"))
+KILLS = int(os.environ.get("TFSEQ_KILLS", "4"))
 BESIDE = {"models.config", "batching_parameters.txt", "monitoring.config"}
 
 # Imports TensorFlow once; every writer is a process of its own, forked before TensorFlow has run.
 WRITERS = """
 import json, os, random, resource, signal, sys, time
 from pathlib import Path
+from tfseq import cli
+cli.import_tensorflow()
 import keras
 from tfseq import models, pusher
 from tfseq.errors import UserError

@@ -7,6 +7,9 @@ import pytest
 SCRIPT = """
 import json, sys
 
+from tfseq import cli
+
+cli.import_tensorflow()
 import tensorflow as tf
 
 cpu = tf.config.list_physical_devices("CPU")[0]

@@ -13,6 +13,9 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 
+from tfseq import cli
+
+cli.import_tensorflow()
 import tensorflow as tf
 
 cpu = tf.config.list_physical_devices("CPU")[0]

@@ -27,8 +27,9 @@ for name in sys.argv[2:]:
     lowered = lowering.Lowered(model)
     output = keras.ops.convert_to_numpy(lowered(arrays["x"], training=False))
     errors[f"{name} lowered"] = float(np.abs(output - arrays["output"]).max())
-    output = keras.ops.convert_to_numpy(lowering.XlaInference(model)(arrays["x"]))
-    errors[f"{name} in strips"] = float(np.abs(output - arrays["output"]).max())
+    if name != "conv_ae":  # whose strips take longest to compile
+        output = keras.ops.convert_to_numpy(lowering.XlaInference(model)(arrays["x"]))
+        errors[f"{name} in strips"] = float(np.abs(output - arrays["output"]).max())
     if name in ("cnn", "resnet"):
         lowered.compile("sgd", "mse")
         losses[name] = [float(lowered.train_on_batch(arrays["x"], arrays["y"])) for _ in range(2)]
@@ -48,10 +49,10 @@ def answer(python):
     return python(SCRIPT, GOLDEN, *command.REPORT, **environment).splitlines()
 
 
-@pytest.mark.parametrize("lowered", ["", " lowered", " in strips"])
-@pytest.mark.parametrize("name", command.REPORT)
-def test_the_output_is_that_of_pytorch(name, lowered, answer):
-    assert json.loads(answer[1])[name + lowered] <= 1e-5
+def test_the_output_is_that_of_pytorch(answer):
+    errors = json.loads(answer[1])
+    assert len(errors) == 3 * len(command.REPORT) - 1
+    assert max(errors.values()) <= 1e-5, errors
 
 
 @pytest.mark.parametrize("name", ["cnn", "resnet"])

@@ -148,6 +148,8 @@ def test_what_overflows_in_a_dense_layer_is_no_answer():
 FORKED = """
 import os, signal
 import numpy as np
+from tfseq import cli
+cli.import_tensorflow()
 from tfseq import models
 from tfseq.native.inference import NativeInference
 

@@ -176,6 +176,9 @@ _SEARCH_TWICE = """
 import sys
 from pathlib import Path
 
+from tfseq import cli
+
+cli.import_tensorflow()
 from tensorflow.python.framework import config
 
 from tfseq.tuning import options, results, running, studies, study
@@ -209,6 +212,9 @@ import math
 import sys
 from pathlib import Path
 
+from tfseq import cli
+
+cli.import_tensorflow()
 import keras
 
 from tfseq.tuning import options, running, studies, study
