@@ -72,6 +72,19 @@ class Augmentation:
             waveform, label = self._shifted(waveform, by), self._shifted(label, by)
         return waveform, label
 
+    def of_numbered(
+        self, number: tf.Tensor, waveform: tf.Tensor, label: tf.Tensor, *, seed: int
+    ) -> Batch:
+        """Returns another batch in place of the one of a number, counted from the first epoch on.
+
+        Args:
+            number: Its number, int64.
+            waveform: (batch, channels, steps).
+            label: (batch, steps).
+            seed: The seed of the training.
+        """
+        return self(waveform, label, seed=tf.stack([tf.constant(seed, tf.int64), number]))
+
     def require_steps(self, steps: int) -> None:
         """Refuses records that are too short.
 

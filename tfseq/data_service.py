@@ -97,7 +97,7 @@ def training_batches(
         start = number % steps * batch_size
         records = read(order[start : start + batch_size])
         if augmentation:
-            records = augmentation(*records, seed=tf.stack([tf.constant(seed, tf.int64), number]))
+            records = augmentation.of_numbered(number, *records, seed=seed)
         return number, records
 
     first = first_epoch * steps + first_step

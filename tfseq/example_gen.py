@@ -160,9 +160,13 @@ def training_batches(
     else:
         batches = _from_disk(split, batch_size, seed, first_epoch, part)
     if augmentation:
-        first_batch = first_epoch * split.num_batches(batch_size)
         # What is drawn for a record depends on its whole batch.
-        batches = _augmented(batches, augmentation, seed, first_batch)
+        batches = batches.enumerate(first_epoch * split.num_batches(batch_size)).map(
+            reading.as_it_is(
+                lambda number, batch: augmentation.of_numbered(number, *batch, seed=seed)
+            ),
+            num_parallel_calls=2,
+        )
     left = _parts(batches, share).skip(first_step * (share.count if share else 1))
     return left.with_options(_options(held=held))
 
@@ -248,15 +252,6 @@ def _parts(batches: tf.data.Dataset, share: Share | None) -> tf.data.Dataset:
     """Returns a share's parts of batches; those that were read in parts have weights already."""
     has_weights = len(batches.element_spec) == 3
     return share.batches(batches) if share and not has_weights else batches
-
-
-def _augmented(
-    batches: tf.data.Dataset, augmentation: Augmentation, seed: int, first_batch: int
-) -> tf.data.Dataset:
-    def change(index: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        return augmentation(*batch, seed=tf.stack([tf.constant(seed, tf.int64), index]))
-
-    return batches.enumerate(first_batch).map(change, num_parallel_calls=2)
 
 
 def _epochs(first: int) -> tf.data.Dataset:
