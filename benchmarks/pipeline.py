@@ -75,7 +75,7 @@ def epochs(model: str, data_dir: str | None, turns: int) -> dict[str, Any]:
     An epoch is 10,000 records of training, 128 of validation, logs and a checkpoint. Bare steps are
     timed by turns with runs of four epochs, with the records in memory and with records that are
     read and verified in each epoch. Epochs are from line to line of what is printed; the first
-    begins with the line before anything is read or traced.
+    begins with the line before more than the records' checksums is read, or anything traced.
 
     Returns:
         `records` of an epoch, its `bare_seconds` by turn, and by turn the `seconds` of its epochs

@@ -1,6 +1,10 @@
 // Reads a TFRecord file, whole, cut short and with each byte changed, under sanitizers: see
 // test_native_reading.py.
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -82,6 +86,59 @@ bool Refuses(const std::string& path, const std::string& content, int count) {
   }
 }
 
+// What is held is not verified again, unless it makes no sense.
+bool DamageOfWhatIsHeldIsFound(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+  tfseq::RecordFiles files;
+  files.Add(path, /*are_held=*/true);
+  const tfseq::Found found = files.Find(0, 0);
+  const auto make_no_sense = [](std::string_view) { throw std::invalid_argument("it is odd"); };
+  try {
+    found.Use(make_no_sense);
+    return false;
+  } catch (const std::invalid_argument&) {
+  }
+  found.Use([](std::string_view) {});
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(20);
+  file.put(static_cast<char>(content[20] ^ 1));
+  file.close();
+  try {
+    found.Use(make_no_sense);
+    return false;
+  } catch (const tfseq::DataLoss&) {
+    return true;
+  }
+}
+
+bool WhatIsBehindTheEndIsNotRead(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+  const tfseq::MappedFile file(path);
+  for (const uint64_t offset : {content.size() - 3, content.size() + 9, ~size_t(0) - 1}) {
+    try {
+      file.Use(offset, 4, [](std::string_view) {});
+      return false;
+    } catch (const tfseq::DataLoss&) {
+    }
+  }
+  return true;
+}
+
+constexpr int kSignalled = 7;
+
+// A signal that no reading brought about comes to who listened for it before.
+bool OtherSignalsAreHandedOn() {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    raise(SIGBUS);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == kSignalled;
+}
+
 // Whatever is in an example, what is found lies in it.
 void Search(std::string_view example) {
   std::vector<char> held;
@@ -99,6 +156,7 @@ void Search(std::string_view example) {
 }  // namespace
 
 int main(int, char** arguments) {
+  signal(SIGBUS, [](int) { _exit(kSignalled); });
   const std::string path = arguments[1], damaged = path + ".damaged";
   const int count = std::stoi(arguments[2]);
   std::ifstream stream(path, std::ios::binary);
@@ -108,7 +166,9 @@ int main(int, char** arguments) {
     std::printf("%s %s\n", std::string(tfseq::Feature(record, "waveform")).c_str(),
                 std::string(tfseq::Feature(record, "label")).c_str());
   }
-  if (!ChecksumsAreRight() || !ACutIsAnError(damaged, content)) return 1;
+  if (!ChecksumsAreRight() || !WhatIsBehindTheEndIsNotRead(damaged, content)) return 1;
+  if (!ACutIsAnError(damaged, content) || !OtherSignalsAreHandedOn()) return 1;
+  if (!DamageOfWhatIsHeldIsFound(damaged, content)) return 1;
   for (size_t at = 0; at < content.size(); ++at) {
     std::string changed = content;
     changed[at] ^= 1 << at % 8;

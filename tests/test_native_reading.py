@@ -120,6 +120,19 @@ def test_so_are_files_that_are_no_tfrecord_files(several):
     assert reading.stored(several(file_format="array_record"), "train") is None
 
 
+@pytest.mark.parametrize("number", [errno.ENODEV, errno.EACCES])
+def test_so_are_files_that_a_disk_cannot_map(number, several, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(reading.mmap, "mmap", refuse)
+    if number == errno.ENODEV:
+        assert reading.stored(several(), "train") is None
+    else:  # another reason is the user's to know
+        with pytest.raises(PermissionError):
+            reading.stored(several(), "train")
+
+
 DAMAGES = {
     "a byte": lambda path: damage.flip(path, 17, 500),
     "a length": lambda path: damage.flip(path, 17, 1),
@@ -154,6 +167,17 @@ def test_few_files_are_open_at_once_of_many(several):
         stored.places().batch(9).map(stored.read).unbatch(),
         builder.as_dataset(split="train", as_supervised=True),
     )
+
+
+def test_records_of_many_files_are_held_in_a_copy(several, tmp_path):
+    builder = several(140)
+    folder = shutil.copytree(builder.data_path, tmp_path / "several" / "1.0.0")
+    split = Split(tfds.builder_from_directory(folder), "train")
+    batches = iter(training_batches(split, 200, seed=3, cache="always"))
+    shutil.rmtree(folder)
+    found = np.concatenate([next(batches)[1] for _ in range(2)])
+    _, labels = Split(builder, "train").in_memory()
+    np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(labels, axis=0))
 
 
 def first_batches(builder, cache):

@@ -76,7 +76,8 @@ class Split:
     def lookup(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         """Returns a function from numbers of records, held in memory, to (waveforms, labels)."""
         with tf.device("CPU"):
-            if stored := self.stored():
+            stored = self.stored()
+            if stored and stored.can_be_held:
                 return stored.lookup()
         waveforms, labels = self.in_memory()
         return lambda numbers: (tf.gather(waveforms, numbers), tf.gather(labels, numbers))

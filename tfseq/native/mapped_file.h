@@ -34,14 +34,15 @@ struct FileError : std::runtime_error {
 };
 
 // Who reads what a file no longer has, or what its disk cannot read, gets a signal that ends the
-// process, in place of an error.
+// process, in place of an error. (It does so again if somebody sets another handler later, which
+// does not call the one before it.)
 class BusErrors {
  public:
   // Calls work() and returns true; false if it ended in such a signal. What it then leaves behind
   // is not destroyed: it makes nothing that would have to be.
   template <class Work>
   static bool Survives(Work work) {
-    [[maybe_unused]] static const bool listens = Listen();
+    ListenOnce();
     sigjmp_buf here;
     const Restored restored{std::exchange(back_, &here)};
     if (sigsetjmp(here, 0) != 0) return false;
@@ -55,11 +56,15 @@ class BusErrors {
     ~Restored() { back_ = before; }
   };
 
-  static bool Listen() {
-    struct sigaction action = {};
-    action.sa_sigaction = Handle;
-    action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
-    return sigaction(SIGBUS, &action, &before_) == 0;
+  // Not in the template, of which each kind of work has its own: it would call itself as the one
+  // before it.
+  static void ListenOnce() {
+    [[maybe_unused]] static const bool listens = [] {
+      struct sigaction action = {};
+      action.sa_sigaction = Handle;
+      action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+      return sigaction(SIGBUS, &action, &before_) == 0;
+    }();
   }
 
   static void Handle(int number, siginfo_t*, void*) {

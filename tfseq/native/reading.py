@@ -7,6 +7,7 @@ files, verifies their checksums as TensorFlow does, and copies each to where it 
 """
 
 import dataclasses
+import errno
 import functools
 import mmap
 from collections.abc import Callable
@@ -21,6 +22,9 @@ from tfseq.native import library
 # As TFDS goes through the files of a split.
 _FILES_AT_A_TIME = 16
 _RECORDS_AT_A_TIME = 16
+
+# As many as the operation keeps open.
+_MOST_HELD = 64
 
 _INDEX_BITS = 32
 
@@ -51,6 +55,11 @@ class StoredRecords:
     def num_records(self) -> int:
         """How many records there are."""
         return sum(self.ends) - sum(self.starts)
+
+    @property
+    def can_be_held(self) -> bool:
+        """Whether all files can stay mapped; of more, a whole shuffle would map them anew again."""
+        return len(self.paths) <= _MOST_HELD
 
     def places(self) -> tf.data.Dataset:
         """Returns the places of the records, int64, in the order in which TFDS reads them."""
@@ -139,8 +148,11 @@ def _can_map(path: Path) -> bool:
     """Whether a file can be used as memory; what is on some disks of a network cannot."""
     if not path.stat().st_size:
         return True  # damaged, which who reads it finds
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
-            return True
-    except OSError:
-        return False
+    with path.open("rb") as file:
+        try:
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ).close()
+        except OSError as error:
+            if error.errno not in (errno.ENODEV, errno.ENOMEM):
+                raise
+            return False
+    return True

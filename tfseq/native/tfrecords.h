@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,15 +54,26 @@ struct Found {
   }
 
   // Calls work(record) with what is verified, see MappedFile::Use. To verify takes as long as to
-  // copy: what is held is verified once, as if it had been copied then.
+  // copy: what is held is verified once, and again where work cannot make sense of it.
   template <class Work>
   void Use(Work work) const {
+    try {
+      Use(work, !place.is_verified);
+    } catch (const std::invalid_argument&) {
+      Use([](std::string_view) {}, /*verifies=*/true);
+      throw;
+    }
+    place.is_verified = is_held;
+  }
+
+ private:
+  template <class Work>
+  void Use(Work work, bool verifies) const {
     file->Use(place.offset, place.length + sizeof(uint32_t), [&](std::string_view bytes) {
       const std::string_view record = bytes.substr(0, place.length);
-      if (!place.is_verified) Verify(*file, record);
+      if (verifies) Verify(*file, record);
       work(record);
     });
-    place.is_verified = is_held;
   }
 };
 
@@ -75,10 +87,12 @@ class RecordFile {
     const std::lock_guard<std::mutex> lock(mutex_);
     const bool opens = !file_;
     if (opens) file_ = std::make_shared<MappedFile>(path_);
-    if (places_.empty()) status_ = file_->status();
-    if (!AreTheSame(Now(), status_)) throw FileError(path_, ESTALE);
-    while (int64_t(places_.size()) <= index) FindNext();
-    return {file_, places_[index], is_held_, opens};
+    try {
+      return {file_, Known(index), is_held_, opens};
+    } catch (...) {
+      if (opens) file_.reset();  // nobody is told that it is open
+      throw;
+    }
   }
 
   void Close() {
@@ -87,6 +101,13 @@ class RecordFile {
   }
 
  private:
+  Place& Known(int64_t index) {
+    if (places_.empty()) status_ = file_->status();
+    if (!AreTheSame(Now(), status_)) throw FileError(path_, ESTALE);
+    while (int64_t(places_.size()) <= index) FindNext();
+    return places_[index];
+  }
+
   // Of a file that is not held, what is at its path counts, though another may still be open.
   struct stat Now() const {
     if (is_held_) return file_->Now();
