@@ -19,6 +19,7 @@ STAGES = [
     {"record_salvage"},
     {"transform"},
     {"models"},
+    {"traced_once"},
     {"fused_update", "native", "optimizers"},
     {"augmentation", "share"},
     {"example_gen"},

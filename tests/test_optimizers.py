@@ -1,8 +1,11 @@
 """Optimizers follow their schedule, clip and decay as they are told."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfseq import optimizers
 
@@ -59,3 +62,32 @@ def test_a_long_gradient_is_shortened_to_its_direction():
     np.testing.assert_allclose(moved, [-0.06, -0.08], rtol=1e-5)
     short = stepped("sgd", [0.3, 0.4], [0.0, 0.0], clip_norm=1.0)
     np.testing.assert_allclose(short, [-0.03, -0.04], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_a_step_computes_its_rate_once(name):
+    """Eagerly and in a graph; what is changed is as it would be."""
+    computed, found = [], []
+
+    class Schedule(keras.optimizers.schedules.CosineDecay):
+        def __call__(self, step):
+            computed.append(step)
+            return super().__call__(step)
+
+    for once in (False, True):
+        optimizer = optimizers.make(name, 0.1, 0.0, weight_decay=0.5, clip_norm=1.0)
+        optimizer.learning_rate = Schedule(0.0, 4, warmup_target=0.1, warmup_steps=2)
+        weights = [keras.Variable(np.full(3, value, np.float32)) for value in (1.0, 2.0, 3.0)]
+        optimizer.build(weights)
+        if once:
+            optimizers.compute_rate_once(optimizer)
+        gradients = [np.ones(3, np.float32)] * 3
+        optimizer.apply(gradients, weights)
+        step = tf.function(functools.partial(optimizer.apply, gradients, weights))
+        computed.clear()
+        for _ in range(4):
+            step()
+        assert len(computed) == (1 if once else 4)
+        assert float(optimizer.learning_rate) == pytest.approx(0.1 * np.cos(np.pi * 3 / 8) ** 2)
+        found.append([weight.numpy() for weight in weights])
+    np.testing.assert_array_equal(*found)

@@ -20,9 +20,16 @@ def compiled(name, num_records=WORTH_COMPILING, *, on_gpu=True, **settings):
     )
 
 
-@pytest.mark.parametrize("name", ["cnn", "conv_ae", "resnet", "seqnet"])
+@pytest.mark.parametrize("name", ["cnn", "conv_ae", "resnet"])
 def test_convolutions_are_compiled_in_other_layouts_on_any_device(name):
     assert compiled(name, on_gpu=True) == compiled(name, on_gpu=False) == "lowered"
+
+
+def test_those_of_many_channels_are_compiled_on_a_gpu_or_where_it_is_asked_for():
+    assert compiled("seqnet", on_gpu=True) == "lowered"
+    assert compiled("seqnet", on_gpu=False) == "nothing"
+    for asked in ("always", "portable"):
+        assert compiled("seqnet", on_gpu=False, lowering=asked) == "lowered"
 
 
 def test_a_model_without_convolutions_is_compiled_on_a_gpu():

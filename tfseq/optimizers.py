@@ -1,5 +1,8 @@
 """Optimizers with PyTorch's constants."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 
@@ -49,6 +52,29 @@ def make(
 def beneath_loss_scaling(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """Returns the optimizer that updates the weights: not the one that scales float16's losses."""
     return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def compute_rate_once(optimizer: keras.optimizers.Optimizer) -> None:
+    """Has a step compute the learning rate once.
+
+    Keras computes it for the update, and for the decay of every array anew: with a schedule, dozens
+    of operations and a branch each, most of what there is to trace of a step of `seqnet`.
+
+    Args:
+        optimizer: Changed in place.
+    """
+    inner = beneath_loss_scaling(optimizer)
+    update = inner._backend_apply_gradients
+
+    def update_at_one_rate(gradients: Sequence[Any], variables: Sequence[keras.Variable]) -> None:
+        before, rate = inner._get_current_learning_rate, inner.learning_rate
+        inner._get_current_learning_rate = lambda: rate
+        try:
+            update(gradients, variables)
+        finally:
+            inner._get_current_learning_rate = before
+
+    inner._backend_apply_gradients = update_at_one_rate
 
 
 def _rate(

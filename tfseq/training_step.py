@@ -13,6 +13,7 @@ from tfseq.example_gen import Split, evaluation_batches
 from tfseq.models import lowering
 from tfseq.multi_worker_model import Shared
 from tfseq.native.training import NativelyTrained, has_few_channels
+from tfseq.traced_once import AsItIs
 
 WORTH_COMPILING = 1000
 """Records an epoch from which XLA takes less time to compile than it saves."""
@@ -160,7 +161,9 @@ def to_fit(
             f"--config.lowering: {config.lowering} needs one replica and --config.precision=float32"
         )
     averaging.leave_to_callbacks(model.optimizer)
-    if not alone:
+    if alone:
+        optimizers.compute_rate_once(model.optimizer)
+    else:
         replicas.draw_own_masks(model)
     if config.strategy == "multi_worker":
         if config.precision == "mixed_float16":
@@ -189,9 +192,12 @@ def _on_one_device(model: keras.Model, config: ConfigDict, num_records: int) -> 
         return lowered
     if compiled == "model":
         _compile(model, model.optimizer, config, jit_compile=True)
-    elif not on_gpu:
-        fused_update.fuse(model.optimizer)
-    return model
+    if compiled == "model" or on_gpu:
+        return model
+    fused_update.fuse(model.optimizer)
+    traced = AsItIs(model)
+    _compile(traced, model.optimizer, config)
+    return traced
 
 
 def _has_kernels(model: keras.Model, config: ConfigDict) -> bool:
@@ -209,8 +215,9 @@ def what_to_compile(
 ) -> str:
     """Returns what XLA is to compile on one device: "lowered", "model" or "nothing".
 
-    Convolutions are compiled in other layouts, where own kernels do not train them. What has none
-    gains on a GPU, where the update of 216 million weights by single operations takes four times as
+    Convolutions are compiled in other layouts, where own kernels do not train them; those of many
+    channels on a GPU alone, as they gain nothing on a processor. What has no convolutions gains on
+    a GPU too, where the update of 216 million weights by single operations takes four times as
     long as all of the compiled step.
 
     Args:
@@ -224,5 +231,6 @@ def what_to_compile(
     if config.lowering == "never" or (config.lowering == "auto" and not worth):
         return "nothing"
     if lowering.pays(model):
-        return "lowered"
+        gains = on_gpu or has_few_channels(model) or config.lowering != "auto"
+        return "lowered" if gains else "nothing"
     return "model" if on_gpu and not lowering.has_convolutions(model) else "nothing"

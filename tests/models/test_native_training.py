@@ -8,8 +8,6 @@ from convolution_models import MODELS, image_model, scaled_below_zero
 from keras import layers
 
 from tfseq import models, native, training_step
-from tfseq.augmentation import Augmentation
-from tfseq.example_gen import Split, training_batches
 from tfseq.models.lowering import Lowered
 from tfseq.native import trained
 from tfseq.native.recorded import NotKnownError
@@ -167,25 +165,6 @@ def test_a_validation_reads_its_records_once():
     history = model.fit(x, y, validation_data=validation, epochs=2, verbose=0).history
     assert read == [0, 1, 0, 1]
     assert {"loss", "mae", "val_loss", "val_mae"} <= set(history)
-
-
-class Counted(NativelyTrained):
-    traced = 0
-
-    def train_step(self, data):
-        self.traced += 1
-        return super().train_step(data)
-
-
-def test_a_step_is_traced_once_whatever_the_data_set(builder):
-    records = Split(builder, "train")
-    with training_step.make_strategy("one_device").scope():
-        model = Counted(models.build("cnn", waveform_shape=records.waveform_shape))
-        model.compile("sgd", "mse", metrics=["mae"])
-    for settings in ({"cache": "always"}, {"augmentation": Augmentation(noise=0.1)}, {}):
-        batches = training_batches(records, 4, seed=0, **settings)
-        model.fit(batches, steps_per_epoch=2, verbose=0)
-    assert model.traced == 1
 
 
 def test_a_step_is_taken_of_an_iterator_without_fit():

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ from tfseq.models import line_rules
 from tfseq.models.image import Tensor
 from tfseq.models.lowering import Lowered
 from tfseq.native import inference, losses, recorded, trained
+from tfseq.traced_once import TracedOnce
 
 
 def has_few_channels(model: keras.Model) -> bool:
@@ -42,7 +44,7 @@ def _on_one_thread() -> contextlib.AbstractContextManager:
     return tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR")
 
 
-class NativelyTrained(Lowered):
+class NativelyTrained(TracedOnce, Lowered):
     """A lowered model that is trained and measured by own kernels, on one processor.
 
     They are operations of TensorFlow, batch by batch, whatever is asked of `compile`. Evaluation
@@ -73,41 +75,14 @@ class NativelyTrained(Lowered):
         except recorded.NotKnownError:
             return super().call(waveform, training=True)
 
-    def _maybe_symbolic_build(self, **_: Any) -> None:
-        """Builds what is compiled by the shape of the output.
+    def _of_iterator(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        take = super()._of_iterator(step)
 
-        Keras's takes a batch, which has to be read, and traces the model for it, in every `fit` and
-        in every validation anew.
-        """
-        output = self.plain.output
-        with self.distribute_strategy.scope():
-            for compiled in (self._compile_loss, self._compile_metrics):
-                if compiled is not None and not compiled.built:
-                    compiled.build(output, output)
-            self._symbolic_build()  # the optimizer alone is left
-
-    def make_train_function(self, force: bool = False) -> None:
-        """Makes what takes a batch of an iterator and a step with it.
-
-        Keras's goes by way of a distribution strategy in every step, a millisecond or two; here
-        it is there as the step is traced.
-        """
-        if self.train_function and not force:
-            return
-
-        def step(data: Any) -> dict[str, Tensor]:
-            return self.distribute_strategy.run(self.train_step, args=(data,))
-
-        of_batch = tf.function(step, autograph=False, reduce_retracing=True)
-        of_next = tf.function(lambda iterator: step(next(iterator)), autograph=False)
-
-        def train(iterator: Any) -> dict[str, Tensor]:
+        def take_on_one_thread(iterator: Any) -> Any:
             with _on_one_thread():
-                # Python's is a single batch: `train_on_batch`.
-                of_data_set = isinstance(iterator, tf.data.Iterator)
-                return of_next(iterator) if of_data_set else of_batch(next(iterator))
+                return take(iterator)
 
-        self.train_function = train
+        return take_on_one_thread
 
     def make_test_function(self, force: bool = False) -> None:
         """Makes what takes a batch of an iterator and measures it."""
