@@ -9,11 +9,15 @@ are on the device: of training and labelling it waits for the last, of inference
 import os
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.torch_settings import TORCH
-from tfseq import cli
+from tfseq import cli, configs, models
+
+if TYPE_CHECKING:
+    import keras
 
 BACKENDS = ("tensorflow", "jax")
 CALL_STEPS = {"tensorflow": 1, "jax": 10}
@@ -27,7 +31,9 @@ EXPORT_COMPILED = "tfseq export compiled"
 OPTIONAL = (PORTABLE, AS_THEY_ARE, BFLOAT16, STRIPS, EXPORT, EXPORT_COMPILED, *list(TORCH)[1:])
 # Before JAX and Keras are imported; contenders share a GPU.
 JAX_ENVIRONMENT = {"KERAS_BACKEND": "jax", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-Step = Callable[[], None]
+# Its answer, where it trains, is the loss.
+Step = Callable[[], float | None]
+_WITH_IMAGES = ("cnn", "conv_ae")
 
 
 def sides(model: str, *, training: bool, backend: str = "tensorflow") -> list[str]:
@@ -35,19 +41,27 @@ def sides(model: str, *, training: bool, backend: str = "tensorflow") -> list[st
     theirs = [name for name in TORCH if model == "mlp" or "bfloat16" not in name]
     if training or backend == "tensorflow":
         theirs = [name for name in theirs if "weights" not in name]
-    if model in ("mlp", "resnet"):  # they have no images
+    if model not in _WITH_IMAGES:
         theirs = [name for name in theirs if "channels_last" not in name]
     if model == "mlp":
         ours = ["tfseq", BFLOAT16] if training or backend == "jax" else ["tfseq", EXPORT]
     elif backend == "jax":
         ours = ["tfseq", AS_THEY_ARE]
-        if not training and model != "resnet":
+        if not training and model in _WITH_IMAGES:
             ours.append(STRIPS)
+    elif training and model == "seqnet":
+        ours = ["tfseq"]  # PORTABLE would take half a minute to compile
     elif training:
         ours = ["tfseq", PORTABLE, AS_THEY_ARE]
     else:
         ours = ["tfseq", EXPORT, EXPORT_COMPILED]
     return ours + theirs
+
+
+def network(model: str) -> "keras.Model":
+    """Returns a model of tfseq as its settings have it, which show `seqnet` several views."""
+    config = configs.get(model)
+    return models.build(**config.model.to_dict(), views=config.transform.views)
 
 
 def data(batch_size: int, steps: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +74,7 @@ def data(batch_size: int, steps: int = 4000) -> tuple[np.ndarray, np.ndarray]:
 def training(
     side: str, model: str, batch_size: int, backend: str = "tensorflow", steps: int = 4000
 ) -> Step:
-    """Returns a call that trains with the report's optimizer."""
+    """Returns a call that trains with the model's optimizer: the report's, or its settings'."""
     return _side(side, backend).training(side, model, *data(batch_size, steps))
 
 

@@ -8,8 +8,9 @@ import jax
 import keras
 import numpy as np
 
+from benchmarks import contenders
 from benchmarks.contenders import AS_THEY_ARE, BFLOAT16, CALL_STEPS, STRIPS
-from tfseq import configs, models, optimizers
+from tfseq import configs, optimizers
 from tfseq.models import lowering, precision
 
 _CALLS = CALL_STEPS["jax"]
@@ -19,11 +20,11 @@ _FEW = 1 << 21  # weights that XLA may well have as constants
 def _network(side: str, name: str) -> keras.Model:
     if side == BFLOAT16:
         keras.config.set_dtype_policy("mixed_bfloat16")
-    model = models.build(**configs.get(name).model.to_dict())
+    model = contenders.network(name)
     return model if side == AS_THEY_ARE else lowering.inference(model)
 
 
-def training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> Callable[[], None]:
+def training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> Callable[[], float]:
     """Training steps as `fit` does them."""
     model = _network(side, name)
     config = configs.get(name)
@@ -42,11 +43,11 @@ def training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> C
         purge_model_variables=True,
     )
 
-    def call() -> None:
+    def call() -> float:
         nonlocal state
         for _ in range(_CALLS):
             logs, state = model.train_function(state, batches)
-        float(logs["loss"])
+        return float(logs["loss"])
 
     return call
 
@@ -58,7 +59,7 @@ def inference(side: str, name: str, waveform: np.ndarray, *, in_a_row: bool) -> 
     """
     x = jax.device_put(waveform)
     if side == STRIPS:
-        infer = jax.jit(lowering.XlaInference(models.build(name)))
+        infer = jax.jit(lowering.XlaInference(contenders.network(name)))
         return _calls(infer, x, in_a_row)
     model = precision.served(_network(side, name), "trained")
     if model.count_params() < _FEW:

@@ -93,15 +93,16 @@ def floor(model: Any, batch_size: int, machine: dict[str, Any]) -> dict[str, flo
     """
     from keras import layers
 
-    kept = (layers.Conv1D, layers.Conv2D, layers.Conv2DTranspose, layers.Dense)
-    kept += (layers.MaxPooling1D, layers.MaxPooling2D, layers.Add)
+    transposed = (layers.Conv1DTranspose, layers.Conv2DTranspose)
+    weighted = (layers.Conv1D, layers.Conv2D, *transposed, layers.Dense)
+    kept = (*weighted, layers.MaxPooling1D, layers.MaxPooling2D, layers.Add)
     values = operations = 0
     for layer in model.layers:
         if isinstance(layer, kept):
             size = int(np.prod(layer.output.shape[1:]))
             values += size
-        if isinstance(layer, kept[:4]):
-            over = layer.input if isinstance(layer, layers.Conv2DTranspose) else layer.output
+        if isinstance(layer, weighted):
+            over = layer.input if isinstance(layer, transposed) else layer.output
             places = int(np.prod(over.shape[1:-1]))
             operations += 2 * places * int(np.prod(layer.kernel.shape))
     gigabytes = (16 * values * batch_size + 20 * model.count_params()) / 1e9

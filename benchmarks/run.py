@@ -29,7 +29,7 @@ Measured = Iterator[dict[str, Any]]  # of a section's results, each as soon as i
 
 FLAGS = flags.FLAGS
 SECTIONS = ("training", "inference", "scaling", "reading", "epochs", "memory")
-MODELS = ("cnn", "resnet", "conv_ae", "mlp")
+MODELS = ("cnn", "resnet", "conv_ae", "mlp", "seqnet")
 _RESULTS = Path(__file__).with_name("results")
 _BATCH_SIZES = (32, 64, 128, 256)
 _STEPS = (1000, 4000, 16000, 64000)
@@ -87,11 +87,10 @@ def _require_known(flag: str, known: Sequence[str]) -> None:
 
 
 def _training(described: dict[str, Any]) -> Measured:
-    from benchmarks import machine
-    from tfseq import models
+    from benchmarks import contenders, machine
 
     for model, times in _compared("training", FLAGS.batch_size, FLAGS.steps):
-        floor = machine.floor(models.build(model), FLAGS.batch_size, described)
+        floor = machine.floor(contenders.network(model), FLAGS.batch_size, described)
         yield {model: {"batch_size": FLAGS.batch_size, "times": times, "floor": floor}}
 
 

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import contenders
 from benchmarks.contenders import AS_THEY_ARE, BFLOAT16, EXPORT, EXPORT_COMPILED, PORTABLE
-from tfseq import configs, models, training_step
+from tfseq import configs, training_step
 from tfseq.models import lowering
 from tfseq.saved_model import SavedModel
 from tfseq.serving import session, signatures
@@ -18,7 +19,7 @@ _MANY = 10**6  # records an epoch: enough to compile for
 _LOWERINGS = {AS_THEY_ARE: "never", PORTABLE: "portable"}
 
 
-def training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> Callable[[], None]:
+def training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> Callable[[], float]:
     """A step as `tfseq.train` does it."""
     config = configs.get(name)
     config.lowering = _LOWERINGS.get(side, "auto")
@@ -35,7 +36,7 @@ def training(side: str, name: str, waveform: np.ndarray, label: np.ndarray) -> C
 def inference(side: str, name: str, waveform: np.ndarray, *, in_a_row: bool) -> Callable[[], None]:
     """One call, from a NumPy array to a NumPy array, which is there when it ends."""
     del in_a_row
-    network = models.build(name)
+    network = contenders.network(name)
     if side in (EXPORT, EXPORT_COMPILED):
         return _export(network, waveform, compiled=side == EXPORT_COMPILED)
     one = lowering.of_one_record(network) if len(waveform) == 1 else None

@@ -1,4 +1,4 @@
-"""The report's networks in PyTorch, with the settings that its users would try.
+"""The networks in PyTorch, with the settings that its users would try.
 
 On a GPU: matrix products in TF32, as its convolutions and JAX compute them anyway, cuDNN's fastest
 algorithms, optimizers in one kernel, `torch.compile` with CUDA graphs for the network, and for the
@@ -46,27 +46,39 @@ class TorchSide:
 
     def training(
         self, side: str, name: str, waveform: np.ndarray, label: np.ndarray
-    ) -> Callable[[], None]:
-        """Training steps with the report's optimizer."""
+    ) -> Callable[[], float]:
+        """Training steps with the model's optimizer."""
         compiled, bfloat16 = (TORCH[side].get(key) for key in ("compiled", "bfloat16"))
         network = self._network(name, TORCH[side].get("channels_last", False))
         optimizer = torch_models.optimizer(name, network, fused=self.on_gpu)
         forward = self._compile(network) if compiled else network
-        update = optimizer.step
+        update = self._update(optimizer, torch_models.CLIP_NORM.get(name))
         if compiled and self.on_gpu:
-            update = torch.compile(optimizer.step)
+            update = torch.compile(update)
         x, y = self._tensor(waveform), self._tensor(label)
 
-        def call() -> None:
+        def call() -> float:
             for _ in range(self.calls):
                 optimizer.zero_grad(set_to_none=True)
                 with self._autocast(bool(bfloat16)):
                     loss = torch.nn.functional.mse_loss(forward(x).float(), y)
                 loss.backward()
                 update()
-            loss.item()
+            return loss.item()
 
         return call
+
+    @staticmethod
+    def _update(optimizer: torch.optim.Optimizer, clip_norm: float | None) -> Callable[[], None]:
+        if clip_norm is None:
+            return optimizer.step
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+
+        def update() -> None:
+            torch.nn.utils.clip_grad_norm_(weights, clip_norm)
+            optimizer.step()
+
+        return update
 
     def inference(
         self, side: str, name: str, waveform: np.ndarray, *, in_a_row: bool

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks import contenders, machine, report, torch_models, turns
-from tfseq import models, torch_weights
+from tfseq import configs, models, torch_weights, training_step
 
 ROOT = Path(__file__).parents[1]
 # Of each kind one is enough.
@@ -85,18 +86,46 @@ def test_a_contender_that_cannot_run_is_named_and_left_out(capsys):
     assert "left out: " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["cnn", "resnet", "conv_ae"])
+def load(model, network):
+    """Gives a model the weights of a network in PyTorch."""
+    if model.name == "seqnet":  # their order is the same, and that of their axes reversed
+        weights = network.parameters()
+        for weight, variable in zip(weights, model.trainable_variables, strict=True):
+            variable.assign(weight.detach().numpy().T)
+    else:
+        weights = {key: value.numpy() for key, value in network.state_dict().items()}
+        torch_weights.load(model, weights)
+
+
+@pytest.mark.parametrize("name", ["cnn", "resnet", "conv_ae", "seqnet"])
 def test_the_sides_compute_the_same(name):
     network = torch_models.MODELS[name]().eval()
-    model = models.build(name)
-    weights = {key: value.numpy() for key, value in network.state_dict().items()}
-    torch_weights.load(model, weights)
+    model = contenders.network(name)
+    load(model, network)
     waveform, _ = contenders.data(2)
-    import torch
-
     with torch.no_grad():
         expected = network(torch.from_numpy(waveform)).numpy()
     np.testing.assert_allclose(model(waveform, training=False), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["resnet", "seqnet"])  # the others draw what they drop
+def test_the_sides_train_alike(name, monkeypatch):
+    config = configs.get(name)
+    config.optimizer.schedule = "constant"  # PyTorch's side has no other
+    model = training_step.new_model(config, (4, 4000))
+    torch.manual_seed(0)
+    network = torch_models.MODELS[name]()
+    load(model, network)
+    monkeypatch.setattr(training_step, "new_model", lambda *_: model)
+    monkeypatch.setitem(torch_models.MODELS, name, lambda: network)
+    ours, theirs = (contenders.training(side, name, 2) for side in ("tfseq", "PyTorch"))
+    losses = [theirs() for _ in range(4)]
+    # Keras's loss is the mean of an epoch's steps.
+    means = np.cumsum(losses) / (1, 2, 3, 4)
+    np.testing.assert_allclose([ours() for _ in range(4)], means, rtol=1e-4)
+    # What a few steps do not show.
+    settings = torch_models.optimizer(name, network).defaults
+    assert settings["weight_decay"] == config.optimizer.weight_decay
 
 
 def test_a_ratio_is_that_of_the_turns_against_the_best_rival():
@@ -118,3 +147,12 @@ def test_the_floor_counts_bytes_and_products():
     assert floor["gigabytes"] == pytest.approx((16 * 150 * 10 + 20 * weights) / 1e9)
     assert floor["gigaflops"] == pytest.approx(3 * 2 * 10 * (100 * 50 + 50 * 100) / 1e9)
     assert floor["milliseconds"] == pytest.approx(1000 * floor["gigaflops"])
+
+
+def test_the_floor_has_the_products_of_a_transposed_convolution_at_its_input():
+    sizes = {"filters": 8, "blocks": 1, "context": False}
+    model = models.build("seqnet", waveform_shape=(1, 160), **sizes)
+    peaks = {"copy_gigabytes_per_second": 1.0, "float32_gigaflops": 1.0}
+    weights = 32 * 8 + 5 * 8 * 8 + 8 * 8 + 32 * 8  # each used once a frame
+    floor = machine.floor(model, 2, peaks)
+    assert floor["gigaflops"] == pytest.approx(3 * 2 * 2 * 10 * weights / 1e9)

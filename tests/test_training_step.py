@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseq import configs, models, training_step
+from tfseq import configs, models, native, training_step
 from tfseq.example_gen import Split
+from tfseq.native.frames import FramesTrained
+from tfseq.native.training import NativelyTrained
+from tfseq.traced_once import AsItIs
 from tfseq.training_step import WORTH_COMPILING, make_strategy, what_to_compile
 
 SETTINGS = {"mlp": {"hidden_units": (8,), "dropout": 0}, "seqnet": {"filters": 8, "blocks": 1}}
@@ -67,6 +70,28 @@ def test_a_cpu_takes_batches_where_they_are_made_and_a_gpu_has_them_brought():
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
     assert (strategy.experimental_distribute_dataset(data) is data) == (not on_gpu)
     assert strategy.num_replicas_in_sync == 1
+
+
+@pytest.mark.skipif(not native.available(), reason="needs a C++ compiler")
+@pytest.mark.skipif(bool(tf.config.list_logical_devices("GPU")), reason="for a processor alone")
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("cnn", {}, NativelyTrained),
+        ("seqnet", {"filters": 16}, FramesTrained),
+        ("seqnet", {"filters": 8}, AsItIs),  # they fill no vector
+        ("mlp", {"hidden_units": (8,), "dropout": (0.0,)}, AsItIs),
+    ],
+)
+def test_a_processor_trains_by_the_kernels_that_know_a_model(name, settings, expected):
+    config = configs.get(name)
+    config.model.update(settings)
+    for lowering, trains in (("auto", expected), ("never", AsItIs)):
+        config.lowering = lowering
+        with tf.device("CPU:0"):
+            model = training_step.new_model(config, (4, 400))
+            fitted = training_step.to_fit(model, config, 8, make_strategy("one_device"))
+        assert type(fitted) is trains
 
 
 def test_a_model_is_made_for_the_training_records(builder):

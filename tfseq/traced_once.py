@@ -6,6 +6,7 @@ once more. For the thousands of operations of `seqnet` that takes longer than tr
 of batches.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +19,13 @@ class TracedOnce(keras.Model):
 
     Attributes:
         plain: The model that has them, functional; a subclass sets it.
+        on_one_thread: Whether one of TensorFlow's threads goes through the operations of a step.
+            Of several, those that have nothing to do would look for work, on processors that the
+            threads of own kernels then wait for. What branches has to be traced for it.
     """
 
     plain: keras.Model
+    on_one_thread = False
 
     def _maybe_symbolic_build(self, **_: Any) -> None:
         """Builds what is compiled by the shape of the output.
@@ -44,6 +49,11 @@ class TracedOnce(keras.Model):
         if force or not self.train_function:
             self.train_function = self._of_iterator(self.train_step)
 
+    def make_test_function(self, force: bool = False) -> None:
+        """Makes what takes a batch of an iterator and measures it."""
+        if force or not self.test_function:
+            self.test_function = self._of_iterator(self.test_step)
+
     def _of_iterator(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def of_data(data: Any) -> Any:
             return self.distribute_strategy.run(step, args=(data,))
@@ -52,15 +62,21 @@ class TracedOnce(keras.Model):
         of_next = tf.function(lambda iterator: of_data(next(iterator)), autograph=False)
 
         def call(iterator: Any) -> Any:
-            # Python's is a single batch: `train_on_batch`.
-            if not isinstance(iterator, tf.data.Iterator):
-                return of_batch(next(iterator))
-            try:
-                return of_next(iterator)
-            except tf.errors.OutOfRangeError:
-                raise StopIteration from None  # as Keras has it
+            with self._executor():
+                # Python's is a single batch: `train_on_batch`.
+                if not isinstance(iterator, tf.data.Iterator):
+                    return of_batch(next(iterator))
+                try:
+                    return of_next(iterator)
+                except tf.errors.OutOfRangeError:
+                    raise StopIteration from None  # as Keras has it
 
         return call
+
+    def _executor(self) -> contextlib.AbstractContextManager:
+        if not self.on_one_thread:
+            return contextlib.nullcontext()
+        return tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR")
 
 
 class AsItIs(TracedOnce):
@@ -79,8 +95,3 @@ class AsItIs(TracedOnce):
     def call(self, waveform: Any, training: bool = False) -> Any:
         """Computes the model's output."""
         return self.plain(waveform, training=training)
-
-    def make_test_function(self, force: bool = False) -> None:
-        """Makes what takes a batch of an iterator and measures it."""
-        if force or not self.test_function:
-            self.test_function = self._of_iterator(self.test_step)

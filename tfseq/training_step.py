@@ -12,6 +12,7 @@ from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches
 from tfseq.models import lowering
 from tfseq.multi_worker_model import Shared
+from tfseq.native.frames import FramesTrained, has_frames
 from tfseq.native.training import NativelyTrained, has_few_channels
 from tfseq.traced_once import AsItIs
 
@@ -180,9 +181,10 @@ def _on_one_device(model: keras.Model, config: ConfigDict, num_records: int) -> 
     if not model.optimizer.built:  # that of a checkpoint is
         model.optimizer.build(model.trainable_variables)
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
-    if not on_gpu and _has_kernels(model, config):
+    trains = None if on_gpu else _by_kernels(model, config)
+    if trains:
         fused_update.fuse(model.optimizer)
-        lowered = NativelyTrained(model)
+        lowered = trains(model)
         _compile(lowered, model.optimizer, config)
         return lowered
     compiled = what_to_compile(model, config, num_records, on_gpu=on_gpu)
@@ -200,14 +202,13 @@ def _on_one_device(model: keras.Model, config: ConfigDict, num_records: int) -> 
     return traced
 
 
-def _has_kernels(model: keras.Model, config: ConfigDict) -> bool:
-    """Whether own kernels are to train a model on a processor, and are there."""
-    return (
-        config.lowering in ("auto", "always")
-        and lowering.pays(model)
-        and has_few_channels(model)
-        and native.available()
-    )
+def _by_kernels(model: keras.Model, config: ConfigDict) -> type[keras.Model] | None:
+    """Returns what trains a model on a processor by own kernels, if they are to and are there."""
+    if config.lowering not in ("auto", "always") or not lowering.pays(model):
+        return None
+    if has_few_channels(model):
+        return NativelyTrained if native.available() else None
+    return FramesTrained if has_frames(model) and native.available() else None
 
 
 def what_to_compile(

@@ -1,8 +1,6 @@
 """Trains a model on a processor with kernels of tfseq's own."""
 
-import contextlib
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -35,15 +33,6 @@ def _begins_with_weights(model: keras.Model) -> bool:
     return False
 
 
-def _on_one_thread() -> contextlib.AbstractContextManager:
-    """Has functions traced and called on one of TensorFlow's threads.
-
-    Of several, those that have nothing to do would look for work, on processors that the kernels'
-    threads then wait for. What branches has to be traced for it.
-    """
-    return tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR")
-
-
 class NativelyTrained(TracedOnce, Lowered):
     """A lowered model that is trained and measured by own kernels, on one processor.
 
@@ -53,6 +42,8 @@ class NativelyTrained(TracedOnce, Lowered):
     Args:
         model: As for `Lowered`.
     """
+
+    on_one_thread = True
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__(model)
@@ -74,15 +65,6 @@ class NativelyTrained(TracedOnce, Lowered):
             return self.compute(layout, waveform, training=True)
         except recorded.NotKnownError:
             return super().call(waveform, training=True)
-
-    def _of_iterator(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        take = super()._of_iterator(step)
-
-        def take_on_one_thread(iterator: Any) -> Any:
-            with _on_one_thread():
-                return take(iterator)
-
-        return take_on_one_thread
 
     def make_test_function(self, force: bool = False) -> None:
         """Makes what takes a batch of an iterator and measures it."""

@@ -1,0 +1,127 @@
+// Convolutions of sequences with many channels as operations of TensorFlow.
+
+#include "frames.h"
+#include "groups.h"
+#include "operation.h"
+
+namespace tfseq {
+namespace {
+
+// The attributes of a convolution.
+struct Convolution {
+  int taps = 0, stride = 1, dilation = 1;
+
+  // Returns the sizes of a call; refuses what does not fit together.
+  Taps Of(Call& call, const std::vector<int64_t>& x, int64_t filters) const {
+    bool fits = call.ok() && x.size() == 3 && filters % kLanes == 0;
+    fits = fits && stride > 0 && dilation > 0 && taps > 0 && taps % stride == 0;
+    if (fits && (stride == 1 || dilation == 1)) {
+      return Taps::Same(x[1], x[2], filters, taps, stride, dilation);
+    }
+    call.Refuse("expected (batch, steps, channels), filters that fill vectors, and whole frames");
+    return {};
+  }
+};
+
+void* NewConvolution(TF_OpKernelConstruction* construction) {
+  const Status status(TF_NewStatus());
+  auto made = std::make_unique<Convolution>();
+  const auto read = [&](const char* name, int* to) {
+    int32_t value = 0;
+    TF_OpKernelConstruction_GetAttrInt32(construction, name, &value, status.get());
+    *to = value;
+  };
+  read("taps", &made->taps), read("stride", &made->stride), read("dilation", &made->dilation);
+  if (TF_GetCode(status.get()) == TF_OK) return made.release();
+  TF_OpKernelConstruction_Failure(construction, status.get());
+  return nullptr;
+}
+
+void DeleteConvolution(void* convolution) { delete static_cast<Convolution*>(convolution); }
+
+// x, kernel, bias: the output.
+void Forward(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  const TF_Tensor *x = call.In(0), *weights = call.In(1), *bias = call.In(2);
+  if (!call.ok()) return;
+  const auto& attributes = *static_cast<Convolution*>(kernel);
+  const Taps of = attributes.Of(call, ShapeOf(x), TF_TensorElementCount(bias));
+  if (call.ok() && TF_TensorElementCount(weights) != int64_t(of.Weights())) {
+    call.Refuse("expected a kernel of (taps, channels, filters)");
+  }
+  const int records = call.ok() ? TF_Dim(x, 0) : 0;
+  float* to = call.Out(0, {records, of.steps, of.filters});
+  if (!call.ok()) return;
+  ForEach(records, [&](int record) {
+    static thread_local Padded padded;
+    ConvolveFrames(padded.Of(Values(x) + size_t(record) * of.values, of), of, Values(weights),
+                   Values(bias), to + record * of.Sums());
+  });
+}
+
+// The gradient of the output, kernel: that of the input, of a convolution with stride 1.
+void OfInput(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  const TF_Tensor *upstream = call.In(0), *weights = call.In(1);
+  if (!call.ok()) return;
+  const auto& attributes = *static_cast<Convolution*>(kernel);
+  std::vector<int64_t> shape = ShapeOf(upstream), by = ShapeOf(weights);
+  if (shape.size() != 3 || by.size() != 3 || shape[2] != by[2] || by[0] != attributes.taps ||
+      by[1] % kLanes || attributes.stride != 1) {
+    return call.Refuse("expected (batch, steps, filters) and (taps, channels, filters)");
+  }
+  shape[2] = by[1];
+  const Taps of = attributes.Of(call, shape, by[2]);
+  float* to = call.Out(0, shape);
+  if (!call.ok()) return;
+  const Taps back = of.Back();
+  const std::vector<float> turned = Turned(of, Values(weights));
+  ForEach(shape[0], [&](int record) {
+    static thread_local Padded padded;
+    ConvolveFrames(padded.Of(Values(upstream) + record * of.Sums(), back), back, turned.data(),
+                   nullptr, to + record * back.Sums());
+  });
+}
+
+// x, the gradient of the output: those of kernel and bias.
+void OfWeights(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  const TF_Tensor *x = call.In(0), *upstream = call.In(1);
+  if (!call.ok()) return;
+  const auto& attributes = *static_cast<Convolution*>(kernel);
+  const std::vector<int64_t> shape = ShapeOf(x), above = ShapeOf(upstream);
+  const Taps of = attributes.Of(call, shape, above.back());
+  if (call.ok() && above != std::vector<int64_t>{shape[0], of.steps, of.filters}) {
+    call.Refuse("expected a gradient of (batch, frames, filters)");
+  }
+  if (!call.ok()) return;
+  float* of_weights = call.Out(0, {attributes.taps, shape[2], of.filters});
+  float* of_bias = call.Out(1, {of.filters});
+  if (!call.ok()) return;
+  std::vector<float> sums(of.Weights() + of.filters);
+  SumByGroup(shape[0], sums.size(), sums.data(), [&](int record, float* own) {
+    static thread_local Padded padded;
+    const float* of_record = Values(upstream) + record * of.Sums();
+    AddWeightGradients(padded.Of(Values(x) + size_t(record) * of.values, of), of, of_record, own);
+    AddRows(of_record, of.steps, of.filters, own + of.Weights());
+  });
+  std::copy_n(sums.data(), of.Weights(), of_weights);
+  std::copy_n(sums.data() + of.Weights(), of.filters, of_bias);
+}
+
+const std::vector<const char*> kAttributes = {"taps: int", "stride: int", "dilation: int"};
+
+const bool registered[] = {
+    Register({"TfseqConvolveFrames", kAttributes,
+              {"x: float", "kernel: float", "bias: float"}, {"output: float"},
+              NewConvolution, Forward, DeleteConvolution}),
+    Register({"TfseqConvolveFramesOfInput", kAttributes,
+              {"upstream: float", "kernel: float"}, {"of_x: float"},
+              NewConvolution, OfInput, DeleteConvolution}),
+    Register({"TfseqConvolveFramesOfWeights", kAttributes,
+              {"x: float", "upstream: float"}, {"of_kernel: float", "of_bias: float"},
+              NewConvolution, OfWeights, DeleteConvolution}),
+};
+
+}  // namespace
+}  // namespace tfseq
