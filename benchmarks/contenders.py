@@ -41,7 +41,7 @@ def sides(model: str, *, training: bool, backend: str = "tensorflow") -> list[st
     theirs = [name for name in TORCH if model == "mlp" or "bfloat16" not in name]
     if training or backend == "tensorflow":
         theirs = [name for name in theirs if "weights" not in name]
-    if model not in _WITH_IMAGES:
+    if model not in (*_WITH_IMAGES, "seqnet"):
         theirs = [name for name in theirs if "channels_last" not in name]
     if model == "mlp":
         ours = ["tfseq", BFLOAT16] if training or backend == "jax" else ["tfseq", EXPORT]

@@ -149,13 +149,13 @@ class _Views(nn.Module):
 
 
 class _ChannelNorm(nn.LayerNorm):
-    """Normalizes the channels of each step of (batch, channels, steps)."""
+    """Normalizes the channels of each step of (batch, channels, 1, steps)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, eps=1e-3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class _Block(nn.Module):
@@ -164,30 +164,37 @@ class _Block(nn.Module):
     def __init__(self, filters: int, dilation: int) -> None:
         super().__init__()
         self.norm = _ChannelNorm(filters)
-        self.convolution = nn.Conv1d(filters, filters, 5, padding="same", dilation=dilation)
+        self.convolution = nn.Conv2d(
+            filters, filters, (1, 5), padding="same", dilation=(1, dilation)
+        )
         self.squeeze = nn.Linear(filters, filters // 4)
         self.excite = nn.Linear(filters // 4, filters)
-        self.mixing = nn.Conv1d(filters, filters, 1)
+        self.mixing = nn.Conv2d(filters, filters, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = functional.silu(self.convolution(self.norm(x)))
-        context = self.excite(functional.silu(self.squeeze(y.mean(2))))
-        return x + self.mixing(y + context[..., None])
+        context = self.excite(functional.silu(self.squeeze(y.mean((2, 3)))))
+        return x + self.mixing(y + context[..., None, None])
 
 
 class SeqNet(nn.Module):
-    """`tfseq.models.seqnet` as its settings have it, for steps that are a multiple of 16."""
+    """`tfseq.models.seqnet` as its settings have it, for steps that are a multiple of 16.
+
+    Of images one row high: sequences have no channels_last, which is faster.
+    """
 
     def __init__(self, filters: int = 64, blocks: int = 10) -> None:
         super().__init__()
+        frames = {"kernel_size": (1, 32), "stride": (1, 16), "padding": (0, 8)}
         self.views = _Views()
-        self.frames = nn.Conv1d(20, filters, 32, stride=16, padding=8)
+        self.frames = nn.Conv2d(20, filters, **frames)
         self.blocks = nn.Sequential(*(_Block(filters, 2 ** (index % 5)) for index in range(blocks)))
         self.norm = _ChannelNorm(filters)
-        self.steps = nn.ConvTranspose1d(filters, 1, 32, stride=16, padding=8)
+        self.steps = nn.ConvTranspose2d(filters, 1, **frames)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.steps(self.norm(self.blocks(self.frames(self.views(x))))).flatten(1)
+        frames = self.frames(self.views(x)[:, :, None])
+        return self.steps(self.norm(self.blocks(frames))).flatten(1)
 
 
 MODELS = {"mlp": MLP10, "cnn": CNN1, "conv_ae": CONVAE, "resnet": Resnet10, "seqnet": SeqNet}

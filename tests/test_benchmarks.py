@@ -91,7 +91,7 @@ def load(model, network):
     if model.name == "seqnet":  # their order is the same, and that of their axes reversed
         weights = network.parameters()
         for weight, variable in zip(weights, model.trainable_variables, strict=True):
-            variable.assign(weight.detach().numpy().T)
+            variable.assign(weight.detach().numpy().T.reshape(variable.shape))
     else:
         weights = {key: value.numpy() for key, value in network.state_dict().items()}
         torch_weights.load(model, weights)

@@ -117,8 +117,8 @@ void AddGradientColumns(const float* from, const Taps& of, const float* upstream
       AddGradientRows<kTileRows, kVectors>(read + channel, of, upstream, column,
                                            rows + size_t(channel) * of.filters);
     }
-    for (; channel + 2 <= of.channels; channel += 2) {
-      AddGradientRows<2, kVectors>(read + channel, of, upstream, column,
+    for (; channel + 4 <= of.channels; channel += 4) {
+      AddGradientRows<4, kVectors>(read + channel, of, upstream, column,
                                    rows + size_t(channel) * of.filters);
     }
     for (; channel < of.channels; ++channel) {
