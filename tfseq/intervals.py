@@ -58,16 +58,18 @@ def fit(config: ConfigDict, model: keras.Model, training: Split, validation: Spl
     width = _network(training, predict)
     fitted = _Distances(model, width)
     steps = training.num_batches(_BATCH_SIZE)
+    optimizer = optimizers.make(
+        "adamw",
+        _LEARNING_RATE,
+        0.0,
+        schedule="cosine",
+        warmup=0.05,
+        clip_norm=1.0,
+        steps=steps * config.interval.epochs,
+    )
+    optimizers.compute_rate_once(optimizer)
     fitted.compile(
-        optimizers.make(
-            "adamw",
-            _LEARNING_RATE,
-            0.0,
-            schedule="cosine",
-            warmup=0.05,
-            clip_norm=1.0,
-            steps=steps * config.interval.epochs,
-        ),
+        optimizer,
         loss=_pinball(config.interval.coverage),
         jit_compile=training.num_records >= training_step.WORTH_COMPILING,
     )

@@ -156,6 +156,7 @@ def test_sizes_that_do_not_fit_are_refused():
         lambda: operations.tfseq_convolve_frames(x, kernel, bias, **(settings | {"stride": 2})),
         lambda: operations.tfseq_convolve_frames_of_input(x, tf.ones((3, 16, 32)), **settings),
         lambda: operations.tfseq_convolve_frames_of_weights(x, x[:, 1:], **settings),
+        lambda: operations.tfseq_convolve_frames_of_weights(x, x[0, 0, 0], **settings),
         lambda: operations.tfseq_normalize_frames(x, tf.ones(15), bias, epsilon=0.1),
         lambda: operations.tfseq_normalize_frames_backward(x, bias, x[1:], epsilon=0.1),
         lambda: operations.tfseq_silu_backward(x, x[1:]),

@@ -13,7 +13,7 @@ struct Convolution {
 
   // Returns the sizes of a call; refuses what does not fit together.
   Taps Of(Call& call, const std::vector<int64_t>& x, int64_t filters) const {
-    bool fits = call.ok() && x.size() == 3 && filters % kLanes == 0;
+    bool fits = x.size() == 3 && filters > 0 && filters % kLanes == 0;
     fits = fits && stride > 0 && dilation > 0 && taps > 0 && taps % stride == 0;
     if (fits && (stride == 1 || dilation == 1)) {
       return Taps::Same(x[1], x[2], filters, taps, stride, dilation);
@@ -90,7 +90,7 @@ void OfWeights(void* kernel, TF_OpKernelContext* context) {
   if (!call.ok()) return;
   const auto& attributes = *static_cast<Convolution*>(kernel);
   const std::vector<int64_t> shape = ShapeOf(x), above = ShapeOf(upstream);
-  const Taps of = attributes.Of(call, shape, above.back());
+  const Taps of = attributes.Of(call, shape, above.empty() ? 0 : above.back());
   if (call.ok() && above != std::vector<int64_t>{shape[0], of.steps, of.filters}) {
     call.Refuse("expected a gradient of (batch, frames, filters)");
   }
