@@ -7,7 +7,7 @@
 namespace tfseq {
 namespace {
 
-// Calls of a vector's function for all values of arrays, of any size.
+// Writes vector(at, count), of the values from a place on, to all of an array of any size.
 template <class OfStep>
 void ForAll(int64_t values, float* to, OfStep vector) {
   constexpr int kPart = 1 << 14;
@@ -43,7 +43,7 @@ void SiluBackward(void*, TF_OpKernelContext* context) {
   Call call(context);
   const TF_Tensor *x = call.In(0), *upstream = call.In(1);
   if (!call.ok()) return;
-  if (ShapeOf(x) != ShapeOf(upstream)) return call.Refuse("expected a gradient of the input's shape");
+  if (ShapeOf(x) != ShapeOf(upstream)) return call.Refuse("expected a gradient of its shape");
   const float *from = Values(x), *above = Values(upstream);
   float* to = call.Out(0, ShapeOf(x));
   if (!call.ok()) return;
