@@ -1,6 +1,6 @@
 // Convolutions of sequences with many channels as operations of TensorFlow.
 
-#include "frames.h"
+#include "frame_convolution.h"
 #include "groups.h"
 #include "operation.h"
 
@@ -52,10 +52,9 @@ void Forward(void* kernel, TF_OpKernelContext* context) {
   const int records = call.ok() ? TF_Dim(x, 0) : 0;
   float* to = call.Out(0, {records, of.steps, of.filters});
   if (!call.ok()) return;
+  const FrameConvolution convolve(of, Values(weights), Values(bias));
   ForEach(records, [&](int record) {
-    static thread_local Padded padded;
-    ConvolveFrames(padded.Of(Values(x) + size_t(record) * of.values, of), of, Values(weights),
-                   Values(bias), to + record * of.Sums());
+    convolve(Values(x) + size_t(record) * of.values, to + record * of.Sums());
   });
 }
 
@@ -74,12 +73,9 @@ void OfInput(void* kernel, TF_OpKernelContext* context) {
   const Taps of = attributes.Of(call, shape, by[2]);
   float* to = call.Out(0, shape);
   if (!call.ok()) return;
-  const Taps back = of.Back();
-  const std::vector<float> turned = Turned(of, Values(weights));
+  const auto back = FrameConvolution::Back(of, Values(weights));
   ForEach(shape[0], [&](int record) {
-    static thread_local Padded padded;
-    ConvolveFrames(padded.Of(Values(upstream) + record * of.Sums(), back), back, turned.data(),
-                   nullptr, to + record * back.Sums());
+    back(Values(upstream) + record * of.Sums(), to + size_t(record) * of.values);
   });
 }
 
@@ -98,15 +94,13 @@ void OfWeights(void* kernel, TF_OpKernelContext* context) {
   float* of_weights = call.Out(0, {attributes.taps, shape[2], of.filters});
   float* of_bias = call.Out(1, {of.filters});
   if (!call.ok()) return;
-  std::vector<float> sums(of.Weights() + of.filters);
-  SumByGroup(shape[0], sums.size(), sums.data(), [&](int record, float* own) {
-    static thread_local Padded padded;
-    const float* of_record = Values(upstream) + record * of.Sums();
-    AddWeightGradients(padded.Of(Values(x) + size_t(record) * of.values, of), of, of_record, own);
-    AddRows(of_record, of.steps, of.filters, own + of.Weights());
+  const FrameGradients gradients(of);
+  Floats sums(gradients.Sums());
+  SumByGroup(shape[0], gradients.Sums(), sums.data(), [&](int record, float* own) {
+    gradients.Add(Values(x) + size_t(record) * of.values, Values(upstream) + record * of.Sums(),
+                  own);
   });
-  std::copy_n(sums.data(), of.Weights(), of_weights);
-  std::copy_n(sums.data() + of.Weights(), of.filters, of_bias);
+  gradients.Write(sums.data(), of_weights, of_bias);
 }
 
 const std::vector<const char*> kAttributes = {"taps: int", "stride: int", "dilation: int"};

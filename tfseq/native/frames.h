@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
+#include <type_traits>
 
 #include "rows.h"
 
@@ -16,6 +16,9 @@ constexpr int kTileRows = 6, kTileVectors = 4;
 #else
 constexpr int kTileRows = 6, kTileVectors = 2;
 #endif
+
+// As far as any reads beside a frame, but those with more taps.
+constexpr int kMostTaps = 8;
 
 // A convolution of frames, which lie behind one another in a record. One with a stride is that of
 // longer frames: as many steps as it goes on at a time.
@@ -48,14 +51,18 @@ struct Taps {
 class Padded {
  public:
   const float* Of(const float* record, const Taps& of) {
-    const int frames = of.steps + kTileRows + (of.taps - 1) * of.dilation;
-    data_.assign(size_t(frames) * of.channels, 0.0f);
-    std::memcpy(data_.data() + of.before, record, of.values * sizeof(float));
-    return data_.data();
+    const size_t frames = of.steps + kTileRows + size_t(std::max(of.taps, kMostTaps)) * of.dilation;
+    const size_t size = frames * of.channels, behind = size_t(of.before) + of.values;
+    data_.Resize(size);
+    float* to = data_.data();
+    std::fill_n(to, of.before, 0.0f);
+    std::memcpy(to + of.before, record, of.values * sizeof(float));
+    std::fill_n(to + behind, size - behind, 0.0f);
+    return to;
   }
 
  private:
-  std::vector<float> data_;
+  Floats data_;
 };
 
 // sums[row][...] += the sum over `count` numbers of what stands in the row, times rows of a matrix.
@@ -128,30 +135,32 @@ void AddGradientColumns(const float* from, const Taps& of, const float* upstream
   }
 }
 
-// Calls work for all columns of a matrix: several vectors at a time, and then one.
-template <class Many, class One>
-void ForColumns(int filters, Many many, One one) {
+// Calls work(vectors, column) for all columns of a matrix, as many at a time as there are.
+template <class Work>
+void ForColumns(int columns, Work work) {
   int column = 0;
-  for (; column + kTileVectors * kLanes <= filters; column += kTileVectors * kLanes) many(column);
-  for (; column < filters; column += kLanes) one(column);
+  const auto in_parts = [&](auto vectors) {
+    for (; column + vectors * kLanes <= columns; column += vectors * kLanes) work(vectors, column);
+  };
+  in_parts(std::integral_constant<int, kTileVectors>());
+  in_parts(std::integral_constant<int, 2>());
+  in_parts(std::integral_constant<int, 1>());
 }
 
 // Convolves a record that is padded; the filters are a multiple of kLanes.
 inline void ConvolveFrames(const float* from, const Taps& of, const float* weights,
                            const float* bias, float* to) {
-  ForColumns(
-      of.filters,
-      [&](int column) { ConvolveColumns<kTileVectors>(from, of, weights, bias, column, to); },
-      [&](int column) { ConvolveColumns<1>(from, of, weights, bias, column, to); });
+  ForColumns(of.filters, [&](auto vectors, int column) {
+    ConvolveColumns<vectors>(from, of, weights, bias, column, to);
+  });
 }
 
 // Adds what a record adds to the gradient of the weights.
 inline void AddWeightGradients(const float* from, const Taps& of, const float* upstream,
                                float* to) {
-  ForColumns(
-      of.filters,
-      [&](int column) { AddGradientColumns<kTileVectors>(from, of, upstream, column, to); },
-      [&](int column) { AddGradientColumns<1>(from, of, upstream, column, to); });
+  ForColumns(of.filters, [&](auto vectors, int column) {
+    AddGradientColumns<vectors>(from, of, upstream, column, to);
+  });
 }
 
 // Adds up rows.
@@ -164,8 +173,8 @@ inline void AddRows(const float* from, int rows, int columns, float* to) {
 }
 
 // The weights of the convolution that takes a gradient back.
-inline std::vector<float> Turned(const Taps& of, const float* weights) {
-  std::vector<float> turned(of.Weights());
+inline Floats Turned(const Taps& of, const float* weights) {
+  Floats turned(of.Weights());
   for (int tap = 0; tap < of.taps; ++tap) {
     const float* from = weights + size_t(of.taps - 1 - tap) * of.channels * of.filters;
     float* to = turned.data() + size_t(tap) * of.filters * of.channels;

@@ -3,28 +3,36 @@
 #define TFSEQ_NATIVE_GROUPS_H_
 
 #include <algorithm>
-#include <vector>
+#include <cstring>
 
 #include "records.h"
+#include "rows.h"
 
 namespace tfseq {
 
-// Calls work(record, sums) for each record, and writes the sums over all. One thread goes through a
-// group of records in order, and the groups are added up in order.
+// Calls work(record, sums) for each record, and writes the sums over all. One thread goes through
+// a group of records in order, and the groups are added up in order. (`SumsByRecord`, for fewer
+// sums, keeps those of each record.)
 template <class Work>
 void SumByGroup(int records, int sums, float* to, Work work) {
-  constexpr int kGroups = 16;
-  std::vector<float> by_group(size_t(kGroups) * sums, 0.0f);
+  constexpr int kGroups = 16, kPart = 1 << 12;
+  const size_t distance = (sums + kLanes - 1) / kLanes * kLanes;
+  Floats by_group(kGroups * distance);
   ForEach(kGroups, [&](int group) {
     const int stop = long(records) * (group + 1) / kGroups;
-    for (int record = long(records) * group / kGroups; record < stop; ++record) {
-      work(record, by_group.data() + size_t(group) * sums);
-    }
+    float* own = by_group.data() + group * distance;
+    for (int record = long(records) * group / kGroups; record < stop; ++record) work(record, own);
   });
-  std::copy_n(by_group.data(), sums, to);
-  for (int group = 1; group < kGroups; ++group) {
-    for (int at = 0; at < sums; ++at) to[at] += by_group[size_t(group) * sums + at];
-  }
+  const auto add = [&](int part) {
+    for (int at = part * kPart; at < std::min(sums, (part + 1) * kPart); at += kLanes) {
+      Vector sum = {};
+      const float* from = by_group.data() + at;
+      for (int group = 0; group < kGroups; ++group) sum += Load(from + group * distance);
+      std::memcpy(to + at, &sum, std::min(kLanes, sums - at) * sizeof(float));
+    }
+  };
+  if (sums <= kPart) return add(0);  // to wake the other threads would take longer
+  ForEach((sums + kPart - 1) / kPart, add);
 }
 
 }  // namespace tfseq

@@ -2,6 +2,7 @@
 #ifndef TFSEQ_NATIVE_ROWS_H_
 #define TFSEQ_NATIVE_ROWS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <vector>
@@ -46,6 +47,20 @@ inline Vector LoadSome(const float* from, int count) {
 }
 
 inline void Store(Vector vector, float* to) { std::memcpy(to, &vector, sizeof(vector)); }
+
+// Memory that begins where a line of the cache does: a vector in two lines takes twice as long.
+class Floats {
+ public:
+  explicit Floats(size_t size = 0) { Resize(size); }
+
+  void Resize(size_t size) { vectors_.resize((size + kLanes - 1) / kLanes); }
+
+  float* data() { return reinterpret_cast<float*>(vectors_.data()); }
+  const float* data() const { return reinterpret_cast<const float*>(vectors_.data()); }
+
+ private:
+  std::vector<Vector> vectors_;
+};
 
 // Every second of 2 * kLanes values that follow one another, and the others.
 inline void Split(Vector first, Vector second, Vector* even, Vector* odd) {
