@@ -3,37 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <random>
 
+#include "checks.h"
 #include "dense.cc"
-#include "frames.h"
 #include "inference.cc"
 #include "losses.h"
 #include "training.h"
 
 namespace {
-
-std::mt19937 generator(1);
-
-int Between(int low, int high) {
-  return std::uniform_int_distribution<int>(low, high)(generator);
-}
-
-std::vector<float> Noise(size_t values) {
-  std::vector<float> noise(values);
-  for (float& value : noise) value = Between(-1000, 1000) / 1000.0f;
-  return noise;
-}
-
-template <class Expected>
-double Difference(const Expected& expected, const std::vector<float>& found) {
-  double difference = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double off = std::abs(double(expected[i]) - found[i]);
-    difference = std::max(difference, std::isnan(off) ? INFINITY : off);
-  }
-  return difference;
-}
 
 // What a convolution of a random size, its transpose and its gradient give, written out.
 struct Case {
@@ -389,45 +366,6 @@ double Errors() {
   return std::max(Difference(means, found), Difference(gradients, found_gradients));
 }
 
-// A convolution of frames with its gradients; with a stride, frames of several steps.
-double Frames() {
-  const int stride = Between(0, 1) ? 1 : Between(2, 5), dilation = stride > 1 ? 1 : Between(1, 9);
-  const int taps = stride * Between(1, stride > 1 ? 2 : 5), filters = tfseq::kLanes * Between(1, 5);
-  const int channels = stride > 1 ? Between(1, 20) : tfseq::kLanes * Between(1, 5);
-  const int steps = Between(1, 40);
-  const auto of = tfseq::Taps::Same(steps, channels, filters, taps, stride, dilation);
-  const auto x = Noise(steps * channels), kernel = Noise(of.Weights()), bias = Noise(filters);
-  const auto upstream = Noise(of.Sums());
-  std::vector<double> sums(of.Sums()), of_x(x.size()), of_kernel(kernel.size()), of_bias(filters);
-  for (size_t at = 0; at < sums.size(); ++at) {
-    const int filter = at % filters, frame = at / filters;
-    sums[at] = bias[filter];
-    of_bias[filter] += upstream[at];
-    for (size_t weight = filter; weight < kernel.size(); weight += filters) {
-      const int channel = weight / filters % channels, tap = weight / filters / channels;
-      const int step = frame * stride + tap * dilation - of.before / channels;
-      if (step < 0 || step >= steps) continue;
-      const int from = step * channels + channel;
-      sums[at] += double(x[from]) * kernel[weight];
-      of_x[from] += double(upstream[at]) * kernel[weight];
-      of_kernel[weight] += double(upstream[at]) * x[from];
-    }
-  }
-  tfseq::Padded padded;
-  std::vector<float> found(of.Sums()), found_kernel(kernel.size()), found_bias(filters);
-  tfseq::ConvolveFrames(padded.Of(x.data(), of), of, kernel.data(), bias.data(), found.data());
-  tfseq::AddWeightGradients(padded.Of(x.data(), of), of, upstream.data(), found_kernel.data());
-  tfseq::AddRows(upstream.data(), of.steps, filters, found_bias.data());
-  double difference = std::max({Difference(sums, found), Difference(of_kernel, found_kernel),
-                                Difference(of_bias, found_bias)});
-  if (stride > 1) return difference;
-  const auto back = of.Back();
-  std::vector<float> found_x(x.size());
-  tfseq::ConvolveFrames(padded.Of(upstream.data(), back), back,
-                        tfseq::Turned(of, kernel.data()).data(), nullptr, found_x.data());
-  return std::max(difference, Difference(of_x, found_x));
-}
-
 }  // namespace
 
 int main() {
@@ -436,7 +374,7 @@ int main() {
     const bool far = time % 5 == 0;
     difference = std::max({difference, Convolutions(far, time % 2), Poolings(), Networks(),
                            PooledChains(), Proportional(), Inferences(far), DenseLayers(),
-                           Errors(), Frames()});
+                           Errors()});
   }
   std::printf("%d lanes: %g\n", tfseq::kLanes, difference);
   return difference < 1e-3 ? 0 : 1;

@@ -37,11 +37,12 @@ def test_processes_that_start_together_build_one_library(tmp_path):
 
 # Of a processor with wider vectors too: the compiler makes two instructions of one.
 @pytest.mark.parametrize("flags", [[], ["-D__AVX512F__"]], ids=["its vectors", "of 16 lanes"])
-def test_no_size_has_a_kernel_read_or_write_elsewhere(flags, tmp_path):
+@pytest.mark.parametrize("name", ["kernels.cc", "frames.cc"])
+def test_no_size_has_a_kernel_read_or_write_elsewhere(name, flags, tmp_path):
     sources = Path(native.__file__).parent
     include = ["-I", str(sources)]
     sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    program, source = tmp_path / "kernels", Path(__file__).with_name("kernels.cc")
+    program, source = tmp_path / "kernels", Path(__file__).with_name(name)
     build = ["c++", "-std=gnu++17", "-Og", "-w", *flags, *sanitizers, *include, str(source)]
     subprocess.run([*build, "-o", str(program), "-pthread"], check=True)
     done = subprocess.run([str(program)], capture_output=True, text=True, check=False)

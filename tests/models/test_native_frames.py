@@ -26,6 +26,10 @@ SIZES = {
     "frames that the last step does not fill": (3, 103, 3, 16, 32, 1, 16),
     "frames one by one": (2, 22, 5, 32, 3, 1, 3),
     "taps on one side more": (2, 20, 16, 32, 4, 3),
+    "three taps": (2, 50, 48, 32, 3, 2),
+    "seven taps": (2, 53, 32, 16, 7, 3),
+    "more taps than tiles have": (2, 25, 16, 16, 9, 2),
+    "more tiles than a block has": (2, 301, 16, 16, 5, 1),
 }
 
 
@@ -105,17 +109,74 @@ def test_sums_do_not_depend_on_which_thread_was_faster():
             np.testing.assert_array_equal(one, two)
 
 
-def test_all_of_seqnet_is_trained_as_by_keras():
+def seqnet(**settings):
     keras.utils.set_random_seed(2)
-    model = models.build(
-        "seqnet",
-        waveform_shape=(3, 400),
-        views=transform.VIEWS,
-        filters=16,
-        blocks=6,
-        dropout=0.0,
+    settings = {"waveform_shape": (3, 400), "filters": 16, "blocks": 6} | settings
+    return models.build("seqnet", views=transform.VIEWS, **({"dropout": 0.0} | settings))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"context": False},
+        {"kernel_size": 9, "filters": 32, "blocks": 2},
+        {"activation": "gelu", "blocks": 2},
+        {"filters": 24, "blocks": 2},
+        {"waveform_shape": (2, 389), "blocks": 2},
+    ],
+    ids=str,
+)
+def test_all_of_seqnet_is_trained_as_by_keras(settings):
+    check(seqnet(**settings), records=7, tolerance=1e-5)
+
+
+def operations_of(model):
+    step = tf.function(FramesTrained(model)).get_concrete_function(
+        tf.TensorSpec((None, *model.input.shape[1:])), training=True
     )
-    check(model, records=7, tolerance=1e-5)
+    return [each.type for each in step.graph.get_operations()]
+
+
+def test_each_block_of_seqnet_is_one_operation():
+    found = operations_of(seqnet())
+    assert found.count("TfseqFrameBlock") == 6
+    assert found.count("TfseqConvolveFramesOfInput") == 1
+    assert not [each for each in found if "Conv2D" in each or "MatMul" in each]
+
+
+@pytest.mark.parametrize("settings", [{"context": False}, {"activation": "gelu"}], ids=str)
+def test_other_blocks_are_computed_layer_by_layer(settings):
+    found = operations_of(seqnet(**settings))
+    assert "TfseqFrameBlock" not in found
+    assert found.count("TfseqConvolveFrames") == 13
+
+
+def test_a_block_whose_inside_is_read_elsewhere_is_computed_layer_by_layer():
+    model = seqnet(blocks=2)
+    inside = model.get_layer("block_1_convolution").output
+    both = layers.Add()([model.get_layer("norm").output, inside])
+    wider = keras.Model(model.input, both)
+    assert operations_of(wider).count("TfseqFrameBlock") == 1
+    check(wider, records=3, tolerance=1e-5)
+
+
+def test_channels_are_dropped_as_by_keras():
+    model = seqnet(dropout=0.4, blocks=2)
+    generators = [layer.seed_generator for layer in model.layers if hasattr(layer, "rate")]
+    states = [each.state.numpy() for each in generators]
+    x = np.random.default_rng(8).normal(size=(9, *model.input.shape[1:])).astype(np.float32)
+    upstream = np.ones((9, *model.output.shape[1:]), np.float32)
+    computed = []
+    for each in (FramesTrained(model), model):
+        for generator, state in zip(generators, states, strict=True):
+            generator.state.assign(state)
+        computed.append(values_and_gradients(each, x, upstream))
+    for one, other in zip(*computed, strict=True):
+        scale = np.abs(other).max()
+        np.testing.assert_allclose(one / scale, other / scale, rtol=0, atol=1e-5)
+    kept = FramesTrained(model)(x, training=False)
+    assert np.abs(kept - computed[0][0]).max() > 1e-3
 
 
 @pytest.mark.parametrize("channels", [16, 80])
@@ -149,6 +210,8 @@ def test_sizes_that_do_not_fit_are_refused():
     operations = native.library.kernels().operations
     x, settings = tf.ones((2, 5, 16)), {"taps": 3, "stride": 1, "dilation": 1}
     kernel, bias = tf.ones((3, 16, 16)), tf.ones(16)
+    context = [tf.ones((16, 4)), tf.ones(4), tf.ones((4, 16)), bias]
+    block = [bias, bias, kernel, bias, *context, tf.ones((1, 16, 16)), bias]
     wrong = [
         lambda: operations.tfseq_convolve_frames(x, tf.ones((3, 32, 16)), bias, **settings),
         lambda: operations.tfseq_convolve_frames(x, tf.ones((3, 16, 20)), tf.ones(20), **settings),
@@ -160,6 +223,12 @@ def test_sizes_that_do_not_fit_are_refused():
         lambda: operations.tfseq_normalize_frames(x, tf.ones(15), bias, epsilon=0.1),
         lambda: operations.tfseq_normalize_frames_backward(x, bias, x[1:], epsilon=0.1),
         lambda: operations.tfseq_silu_backward(x, x[1:]),
+        lambda: operations.tfseq_frame_block(x, x[0], block, dilation=1, epsilon=0.1),
+        lambda: operations.tfseq_frame_block(x, x[0, :0], block[::-1], dilation=1, epsilon=0.1),
+        lambda: operations.tfseq_frame_block(x, x[0, :0], block, dilation=0, epsilon=0.1),
+        lambda: operations.tfseq_frame_block_backward(
+            x, x[0, :0], x, x[1:], block, dilation=1, epsilon=0.1
+        ),
     ]
     for each in wrong:
         with pytest.raises(tf.errors.InvalidArgumentError, match="expected "):

@@ -102,8 +102,10 @@ class Layout:
         from_plain: Makes an image of (batch, height, width, channels).
         can_convolve: Whether its images can do a convolution.
         sequence_rules: How layers of one dimension are computed; in lines if there are none.
+        inside: Names of layers that are passed over: the rule of a later one computes them too.
     """
 
     from_plain: Callable[[Tensor], Image]
     can_convolve: Callable[[Convolution], bool]
     sequence_rules: Mapping[type, Callable[..., Any]] | None = None
+    inside: frozenset[str] = frozenset()

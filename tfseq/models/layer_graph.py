@@ -27,9 +27,17 @@ class LayerGraph:
         consumers = self._consumers[layer.name]
         return consumers[0] if len(consumers) == 1 else None
 
+    def consumers(self, layer: layers.Layer) -> list[layers.Layer]:
+        """Returns the layers that take what this one puts out."""
+        return self._consumers[layer.name]
+
     def previous(self, layer: layers.Layer) -> layers.Layer:
         """Returns the layer whose output this one takes."""
         return self._producers[id(layer.input)]
+
+    def producers(self, layer: layers.Layer) -> list[layers.Layer]:
+        """Returns the layers whose outputs this one takes, in order."""
+        return [self._producers[id(tensor)] for tensor in inputs(layer)]
 
 
 @dataclasses.dataclass(frozen=True)

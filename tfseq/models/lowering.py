@@ -122,7 +122,9 @@ def _run(
 ) -> Tensor:
     values = {id(model.input): waveform}
     for layer in model.layers[1:]:
-        taken = [values[id(tensor)] for tensor in inputs(layer)]
+        if layer.name in layout.inside:
+            continue
+        taken = [values.get(id(tensor)) for tensor in inputs(layer)]
         value = None
         for rules in (image_rules.RULES, layout.sequence_rules or line_rules.RULES):
             if value is None and type(layer) in rules:

@@ -29,9 +29,14 @@ class FrameConvolution {
     return back;
   }
 
+  const Taps& of() const { return of_; }
+
   void operator()(const float* record, float* to) const {
     static thread_local Padded padded;
-    const float* from = padded.Of(record, of_);
+    OfPadded(padded.Of(record, of_), to);
+  }
+
+  void OfPadded(const float* from, float* to) const {
     if (in_tiles_) return tiles_.Convolve(from, own_.data(), bias_, to);
     ConvolveFrames(from, of_, weights_, bias_, to);
   }
@@ -42,6 +47,44 @@ class FrameConvolution {
   bool in_tiles_;
   const float *weights_, *bias_;
   Floats own_;
+};
+
+// What takes gradients back from the output of a convolution to its input, whatever the stride: a
+// product for all taps of a frame, which are added where they come from.
+class FramesBack {
+ public:
+  FramesBack(const Taps& of, const float* weights)
+      : of_(of), columns_(of.taps * of.channels), turned_(of.Weights()),
+        product_({of.steps, of.filters, columns_, 1, 1, 0, of.steps * of.filters},
+                 Transposed(weights), nullptr) {}
+
+  void operator()(const float* upstream, float* to) const {
+    static thread_local Floats by_frame;
+    by_frame.Resize(size_t(of_.steps) * columns_);
+    product_(upstream, by_frame.data());
+    std::fill_n(to, of_.values, 0.0f);
+    const float* from = by_frame.data();
+    for (int frame = 0; frame < of_.steps; ++frame, from += columns_) {
+      const int first = frame * of_.channels - of_.before;  // of the values of the input
+      for (int at = std::max(0, -first); at < std::min(columns_, of_.values - first); ++at) {
+        to[first + at] += from[at];
+      }
+    }
+  }
+
+ private:
+  const float* Transposed(const float* weights) {
+    for (int filter = 0; filter < of_.filters; ++filter) {
+      float* to = turned_.data() + size_t(filter) * columns_;
+      for (int at = 0; at < columns_; ++at) to[at] = weights[size_t(at) * of_.filters + filter];
+    }
+    return turned_.data();
+  }
+
+  Taps of_;
+  int columns_;
+  Floats turned_;
+  FrameConvolution product_;
 };
 
 // The gradients of the weights and, behind them, of the bias.
@@ -55,7 +98,10 @@ class FrameGradients {
 
   void Add(const float* record, const float* upstream, float* sums) const {
     static thread_local Padded padded;
-    const float* from = padded.Of(record, of_);
+    AddOfPadded(padded.Of(record, of_), upstream, sums);
+  }
+
+  void AddOfPadded(const float* from, const float* upstream, float* sums) const {
     if (in_tiles_) {
       tiles_.AddGradients(from, upstream, sums);
     } else {

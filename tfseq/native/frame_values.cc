@@ -48,7 +48,9 @@ void SiluBackward(void*, TF_OpKernelContext* context) {
   float* to = call.Out(0, ShapeOf(x));
   if (!call.ok()) return;
   ForAll(TF_TensorElementCount(x), to, [&](int64_t at, int count) {
-    return SiluGradient(LoadSome(from + at, count), LoadSome(above + at, count));
+    Vector slope;
+    Silu(LoadSome(from + at, count), &slope);
+    return LoadSome(above + at, count) * slope;
   });
 }
 

@@ -35,9 +35,11 @@ inline Vector Sigmoid(Vector x) { return 1.0f / (1.0f + Exp(-x)); }
 
 inline Vector Silu(Vector x) { return x * Sigmoid(x); }
 
-inline Vector SiluGradient(Vector x, Vector upstream) {
+// Returns a value; writes its slope.
+inline Vector Silu(Vector x, Vector* slope) {
   const Vector sigmoid = Sigmoid(x);
-  return upstream * sigmoid * (1.0f + x * (1.0f - sigmoid));
+  *slope = sigmoid * (1.0f + x * (1.0f - sigmoid));
+  return x * sigmoid;
 }
 
 // Frames of some channels, full vectors, that are brought to mean 0 and variance 1 each, and then

@@ -58,7 +58,7 @@ void Forward(void* kernel, TF_OpKernelContext* context) {
   });
 }
 
-// The gradient of the output, kernel: that of the input, of a convolution with stride 1.
+// The gradient of the output, kernel: that of the input, whose steps fill the frames of a stride.
 void OfInput(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
   const TF_Tensor *upstream = call.In(0), *weights = call.In(1);
@@ -66,17 +66,20 @@ void OfInput(void* kernel, TF_OpKernelContext* context) {
   const auto& attributes = *static_cast<Convolution*>(kernel);
   std::vector<int64_t> shape = ShapeOf(upstream), by = ShapeOf(weights);
   if (shape.size() != 3 || by.size() != 3 || shape[2] != by[2] || by[0] != attributes.taps ||
-      by[1] % kLanes || attributes.stride != 1) {
+      (attributes.stride == 1 ? by[1] : by[0] * by[1]) % kLanes) {
     return call.Refuse("expected (batch, steps, filters) and (taps, channels, filters)");
   }
-  shape[2] = by[1];
+  shape[1] *= attributes.stride, shape[2] = by[1];
   const Taps of = attributes.Of(call, shape, by[2]);
   float* to = call.Out(0, shape);
   if (!call.ok()) return;
-  const auto back = FrameConvolution::Back(of, Values(weights));
-  ForEach(shape[0], [&](int record) {
-    back(Values(upstream) + record * of.Sums(), to + size_t(record) * of.values);
-  });
+  const auto for_records = [&](const auto& back) {
+    ForEach(shape[0], [&](int record) {
+      back(Values(upstream) + record * of.Sums(), to + size_t(record) * of.values);
+    });
+  };
+  if (attributes.stride == 1) return for_records(FrameConvolution::Back(of, Values(weights)));
+  for_records(FramesBack(of, Values(weights)));
 }
 
 // x, the gradient of the output: those of kernel and bias.

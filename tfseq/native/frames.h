@@ -50,16 +50,22 @@ struct Taps {
 // A record with zeros before and behind it, as far as whole tiles read.
 class Padded {
  public:
-  const float* Of(const float* record, const Taps& of) {
+  // Returns where the record is to be written.
+  float* Room(const Taps& of) {
     const size_t frames = of.steps + kTileRows + size_t(std::max(of.taps, kMostTaps)) * of.dilation;
     const size_t size = frames * of.channels, behind = size_t(of.before) + of.values;
     data_.Resize(size);
-    float* to = data_.data();
-    std::fill_n(to, of.before, 0.0f);
-    std::memcpy(to + of.before, record, of.values * sizeof(float));
-    std::fill_n(to + behind, size - behind, 0.0f);
-    return to;
+    std::fill_n(data_.data(), of.before, 0.0f);
+    std::fill_n(data_.data() + behind, size - behind, 0.0f);
+    return data_.data() + of.before;
   }
+
+  const float* Of(const float* record, const Taps& of) {
+    std::memcpy(Room(of), record, of.values * sizeof(float));
+    return data_.data();
+  }
+
+  const float* data() const { return data_.data(); }
 
  private:
   Floats data_;

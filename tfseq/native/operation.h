@@ -73,6 +73,11 @@ class Call {
     }
   }
 
+  float* OutLike(int in, int out) {
+    const TF_Tensor* array = In(in);
+    return array ? Out(out, ShapeOf(array)) : nullptr;
+  }
+
   float* Out(int index, const std::vector<int64_t>& shape) {
     size_t bytes = sizeof(float);
     for (const int64_t size : shape) bytes *= size;

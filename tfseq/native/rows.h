@@ -32,10 +32,17 @@ inline Vector Load(const float* from) {
   return vector;
 }
 
+// By halves, quarters, and so on: each step waits for the one before.
 inline float Sum(Vector vector) {
-  float sum = 0;
-  for (int lane = 0; lane < kLanes; ++lane) sum += vector[lane];
-  return sum;
+#if defined(__AVX512F__)
+  vector += TFSEQ_SHUFFLE(vector, vector, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  vector += TFSEQ_SHUFFLE(vector, vector, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+  vector += TFSEQ_SHUFFLE(vector, vector, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+#else
+  vector += TFSEQ_SHUFFLE(vector, vector, 4, 5, 6, 7, 0, 1, 2, 3);
+  vector += TFSEQ_SHUFFLE(vector, vector, 2, 3, 0, 1, 6, 7, 4, 5);
+#endif
+  return vector[0] + vector[1];
 }
 
 // As far as there is something to read; zeros behind that.
