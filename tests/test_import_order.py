@@ -40,7 +40,7 @@ STAGES = [
     {"measure"},
     {"serving"},
     {"infra_validator"},
-    {"export"},
+    {"export", "soonest"},
     {"saved_model"},
     {"pusher"},
     {"tuning"},

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfseq import configs, models, native, training_step
 from tfseq.example_gen import Split
-from tfseq.native.frames import FramesTrained
+from tfseq.native.frames import LoweredToFrames
 from tfseq.native.training import NativelyTrained
 from tfseq.traced_once import AsItIs
 from tfseq.training_step import WORTH_COMPILING, make_strategy, what_to_compile
@@ -78,7 +78,7 @@ def test_a_cpu_takes_batches_where_they_are_made_and_a_gpu_has_them_brought():
     ("name", "settings", "expected"),
     [
         ("cnn", {}, NativelyTrained),
-        ("seqnet", {"filters": 16}, FramesTrained),
+        ("seqnet", {"filters": 16}, LoweredToFrames),
         ("seqnet", {"filters": 8}, AsItIs),  # they fill no vector
         ("mlp", {"hidden_units": (8,), "dropout": (0.0,)}, AsItIs),
     ],

@@ -1,6 +1,5 @@
 """Loads an exported model and runs it, as a server would."""
 
-import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,6 @@ from tfseq.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-_AT_A_TIME = 128
 _FEW_WEIGHTS = 10**7
 _WORTH_COMPILING = 10_000  # records
 
@@ -93,11 +91,11 @@ class SavedModel:
     def compiled(self) -> Callable[[np.ndarray], np.ndarray]:
         """Returns `predict` for a loop that waits for each record, and for many records.
 
-        On a processor tfseq's own kernels compute it, if they know all of the model's layers and
-        can be built (`tfseq.native`); they take any number of records. Otherwise XLA does: more
-        than 128 records are several calls, fewer are filled up to 1, 2, 4, ... 64 or 128, and the
-        first call with each of these compiles, which takes seconds. A model of wide dense layers
-        without convolutions is not compiled on a processor: XLA multiplies matrices more slowly.
+        On a processor tfseq's own kernels compute it, if they know the model's convolutions and can
+        be built (`tfseq.native`); they take any number of records. Otherwise XLA does: more than
+        128 records are several calls, fewer are filled up to 1, 2, 4, ... 64 or 128, and the first
+        call with each of these compiles, which takes seconds. A model of wide dense layers without
+        convolutions is not compiled on a processor: XLA multiplies matrices more slowly.
 
         Labels are those of `predict` to 1e-5 or so, in 16 bits to a percent or so: XLA rounds at
         fewer places.
@@ -105,12 +103,11 @@ class SavedModel:
         Raises:
             UserError: If the model's layers are not beside it, as tfseq's exports have them.
         """
-        from tfseq.models import lowering
+        from tfseq import soonest
 
-        network = self._network()
-        if not _on_gpu() and lowering.is_dense(network):
+        answer = soonest.answer(self._network())
+        if answer is None:
             return self.predict
-        answer = _natively(network) or _by_xla(network, self.waveform_shape)
 
         def predict(waveform: np.ndarray) -> np.ndarray:
             label = None
@@ -156,56 +153,6 @@ def serves_16_bits(config: dict[str, Any]) -> bool:
     """
     mixed = config.get("precision", "float32") != "float32"
     return mixed and config.get("serving_precision", "trained") == "trained"
-
-
-_Answer = Callable[[np.ndarray], np.ndarray | None]
-"""Labels one record or more; returns None if something in them or their labels is not finite."""
-
-
-def _on_gpu() -> bool:
-    return bool(tf.config.list_logical_devices("GPU"))
-
-
-def _natively(network: "keras.Model") -> _Answer | None:
-    """Returns what gives labels by tfseq's own kernels, if they can."""
-    from tfseq.models import lowering
-    from tfseq.native import inference
-
-    return None if _on_gpu() or not lowering.pays(network) else inference.inference(network)
-
-
-def _by_xla(network: "keras.Model", waveform_shape: tuple[int, int]) -> _Answer:
-    """Returns what gives labels by XLA."""
-    from tfseq.models import lowering
-
-    infer = lowering.inference(network) if _on_gpu() else lowering.compiled_inference(network)
-    answer = tf.function(infer, jit_compile=True, autograph=False)
-
-    @functools.cache
-    def compiled(records: int) -> Callable:
-        # To look the shape up takes TensorFlow as long as one record of cnn.
-        return answer.get_concrete_function(tf.TensorSpec((records, *waveform_shape), tf.float32))
-
-    def label(waveform: np.ndarray) -> np.ndarray | None:
-        records = len(waveform)
-        size = min(1 << (records - 1).bit_length(), _AT_A_TIME)
-        filled = waveform
-        if records < size:
-            filled = np.zeros((size, *waveform.shape[1:]), waveform.dtype)
-            filled[:records] = waveform
-        labels = np.empty((len(filled), waveform_shape[1]), np.float32)
-        for start in range(0, records, size):
-            # The last overlap those before: another number of records would be compiled.
-            first = min(start, len(filled) - size)
-            part = filled[first : first + size]
-            found = compiled(size)(tf.constant(part)).numpy()
-            # NumPy sees it three times as soon as XLA would.
-            if not (np.isfinite(part).all() and np.isfinite(found).all()):
-                return None
-            labels[first : first + size] = found
-        return labels[:records]
-
-    return label
 
 
 def _hint(folder: Path) -> str:

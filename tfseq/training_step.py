@@ -12,7 +12,7 @@ from tfseq.errors import UserError
 from tfseq.example_gen import Split, evaluation_batches
 from tfseq.models import lowering
 from tfseq.multi_worker_model import Shared
-from tfseq.native.frames import FramesTrained, has_frames
+from tfseq.native.frames import LoweredToFrames, has_frames
 from tfseq.native.training import NativelyTrained, has_few_channels
 from tfseq.traced_once import AsItIs
 
@@ -208,7 +208,7 @@ def _by_kernels(model: keras.Model, config: ConfigDict) -> type[keras.Model] | N
         return None
     if has_few_channels(model):
         return NativelyTrained if native.available() else None
-    return FramesTrained if has_frames(model) and native.available() else None
+    return LoweredToFrames if has_frames(model) and native.available() else None
 
 
 def what_to_compile(

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from tfseq import models, native, transform
-from tfseq.native.frames import FramesTrained, has_frames
+from tfseq.native.frames import LoweredToFrames, has_frames
 
 pytestmark = [
     pytest.mark.skipif(not native.available(), reason="needs a C++ compiler"),
@@ -62,7 +62,7 @@ def check(model, records, tolerance=2e-6):
     random = np.random.default_rng(6)
     x = random.normal(size=(records, *model.input.shape[1:])).astype(np.float32)
     upstream = random.normal(size=(records, *model.output.shape[1:])).astype(np.float32)
-    found = values_and_gradients(FramesTrained(model), x, upstream)
+    found = values_and_gradients(LoweredToFrames(model), x, upstream)
     expected = values_and_gradients(model, x, upstream)
     for one, other in zip(found, expected, strict=True):
         scale = np.abs(other).max()
@@ -95,7 +95,7 @@ def test_what_they_do_not_know_is_left_to_keras(settings):
     model = convolution(**(sizes | settings))
     assert not has_frames(model)
     x = np.random.default_rng(1).normal(size=(2, *model.input.shape[1:])).astype(np.float32)
-    np.testing.assert_array_equal(FramesTrained(model)(x), model(x))
+    np.testing.assert_array_equal(LoweredToFrames(model)(x), model(x))
 
 
 def test_sums_do_not_depend_on_which_thread_was_faster():
@@ -103,7 +103,7 @@ def test_sums_do_not_depend_on_which_thread_was_faster():
     random = np.random.default_rng(7)
     x = random.normal(size=(40, 250, 64)).astype(np.float32)
     upstream = random.normal(size=(40, 250, 64)).astype(np.float32)
-    first, *others = [values_and_gradients(FramesTrained(model), x, upstream) for _ in range(4)]
+    first, *others = [values_and_gradients(LoweredToFrames(model), x, upstream) for _ in range(4)]
     for other in others:
         for one, two in zip(first, other, strict=True):
             np.testing.assert_array_equal(one, two)
@@ -132,7 +132,7 @@ def test_all_of_seqnet_is_trained_as_by_keras(settings):
 
 
 def operations_of(model):
-    step = tf.function(FramesTrained(model)).get_concrete_function(
+    step = tf.function(LoweredToFrames(model)).get_concrete_function(
         tf.TensorSpec((None, *model.input.shape[1:])), training=True
     )
     return [each.type for each in step.graph.get_operations()]
@@ -168,14 +168,14 @@ def test_channels_are_dropped_as_by_keras():
     x = np.random.default_rng(8).normal(size=(9, *model.input.shape[1:])).astype(np.float32)
     upstream = np.ones((9, *model.output.shape[1:]), np.float32)
     computed = []
-    for each in (FramesTrained(model), model):
+    for each in (LoweredToFrames(model), model):
         for generator, state in zip(generators, states, strict=True):
             generator.state.assign(state)
         computed.append(values_and_gradients(each, x, upstream))
     for one, other in zip(*computed, strict=True):
         scale = np.abs(other).max()
         np.testing.assert_allclose(one / scale, other / scale, rtol=0, atol=1e-5)
-    kept = FramesTrained(model)(x, training=False)
+    kept = LoweredToFrames(model)(x, training=False)
     assert np.abs(kept - computed[0][0]).max() > 1e-3
 
 
@@ -189,7 +189,7 @@ def test_silu_and_its_gradient_are_keras_s_wherever_they_are_not_level():
     for size in (1, 15, 16, 17, len(x)):
         model = keras.Model(taken := keras.Input((size,)), layers.Activation("silu")(taken))
         some = x[None, :size]
-        found = values_and_gradients(FramesTrained(model), some, np.ones_like(some))
+        found = values_and_gradients(LoweredToFrames(model), some, np.ones_like(some))
         expected = values_and_gradients(model, some, np.ones_like(some))
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
@@ -198,12 +198,12 @@ def test_silu_and_its_gradient_are_keras_s_wherever_they_are_not_level():
 def test_what_is_not_finite_stays_so():
     x = np.array([[np.nan, np.inf, -np.inf, 1.0]], np.float32)
     model = keras.Model(taken := keras.Input((4,)), layers.Activation("silu")(taken))
-    found = FramesTrained(model)(x).numpy()
+    found = LoweredToFrames(model)(x).numpy()
     assert not np.isfinite(found[0, :2]).any()
     wide = np.full((1, 6, 16), 1.0, np.float32)
     wide[0, 2, 3] = np.nan
     for known in (convolution(6, 16, 16, 3, 1), normalization(6, 16)):
-        assert np.isnan(FramesTrained(known)(wide).numpy()[0, 2]).any()
+        assert np.isnan(LoweredToFrames(known)(wide).numpy()[0, 2]).any()
 
 
 def test_sizes_that_do_not_fit_are_refused():

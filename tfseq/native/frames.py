@@ -1,4 +1,4 @@
-"""Trains sequences with many channels by kernels, layer by layer, a record at a time.
+"""Sequences with many channels by kernels, layer by layer, a record at a time.
 
 Convolutions are products of matrices. TensorFlow takes a dilated one apart into shorter sequences
 and puts it together again, and needs a dozen passes through memory for what a layer normalization,
@@ -36,8 +36,8 @@ def has_frames(model: keras.Model) -> bool:
     return any(_is_known(layer) for layer in model.layers)
 
 
-class FramesTrained(TracedOnce, Lowered):
-    """A lowered model that is trained and measured by kernels for many channels, on one processor.
+class LoweredToFrames(TracedOnce, Lowered):
+    """A model that is trained, and labels, by kernels for many channels, on one processor.
 
     Args:
         model: As for `Lowered`.
