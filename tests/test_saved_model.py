@@ -8,6 +8,7 @@ import pytest
 
 from tfseq import models
 from tfseq.errors import UserError
+from tfseq.native.frames import LoweredToFrames
 from tfseq.saved_model import SavedModel
 from tfseq.serving import signatures
 
@@ -48,6 +49,13 @@ def test_compiled_labels_are_those_of_predict_for_any_number_of_records(name, ac
     for records in (0, 1, 3, 37, 130):  # up to 128 at a time, but for kernels of all layers
         expected = model.predict(many[:records])
         np.testing.assert_allclose(predict(many[:records]), expected, rtol=0, atol=tolerance)
+
+
+def test_many_channels_are_labelled_by_the_kernels_that_train_them(tmp_path):
+    model = export(tmp_path, "seqnet", filters=16)
+    network = model._network()
+    expected = LoweredToFrames(network)(WAVEFORMS)  # XLA rounds elsewhere
+    np.testing.assert_array_equal(model.compiled()(WAVEFORMS), expected)
 
 
 def test_doubles_are_labelled_as_their_float32(tmp_path):

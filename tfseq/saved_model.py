@@ -91,11 +91,12 @@ class SavedModel:
     def compiled(self) -> Callable[[np.ndarray], np.ndarray]:
         """Returns `predict` for a loop that waits for each record, and for many records.
 
-        On a processor tfseq's own kernels compute it, if they know the model's convolutions and can
-        be built (`tfseq.native`); they take any number of records. Otherwise XLA does: more than
-        128 records are several calls, fewer are filled up to 1, 2, 4, ... 64 or 128, and the first
-        call with each of these compiles, which takes seconds. A model of wide dense layers without
-        convolutions is not compiled on a processor: XLA multiplies matrices more slowly.
+        On a processor tfseq's own kernels compute it, if they know all layers of a model of few
+        channels, or convolutions of many, and can be built (`tfseq.native`); they take any number
+        of records. Otherwise XLA does: more than 128 records are several calls, fewer are filled up
+        to 1, 2, 4, ... 64 or 128, and the first call with each of these compiles, which takes
+        seconds. A model of wide dense layers without convolutions is not compiled on a processor:
+        XLA multiplies matrices more slowly.
 
         Labels are those of `predict` to 1e-5 or so, in 16 bits to a percent or so: XLA rounds at
         fewer places.

@@ -11,6 +11,7 @@ from tfseq import native
 from tfseq.models import lowering
 from tfseq.native import inference
 from tfseq.native.frames import LoweredToFrames, has_frames
+from tfseq.native.training import has_few_channels
 
 _AT_A_TIME = 128  # records, which are computed together
 
@@ -29,9 +30,11 @@ def answer(network: keras.Model) -> Answer | None:
     if lowering.is_dense(network):
         return None
     natively = inference.inference(network) if lowering.pays(network) else None
-    if natively or not (has_frames(network) and native.available()):
-        return natively or _by_xla(network, lowering.compiled_inference(network))
-    return _by_frames(network)
+    if natively:
+        return natively
+    if has_frames(network) and not has_few_channels(network) and native.available():
+        return _by_frames(network)
+    return _by_xla(network, lowering.compiled_inference(network))
 
 
 def _by_frames(network: keras.Model) -> Answer:

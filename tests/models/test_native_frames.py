@@ -41,10 +41,10 @@ def convolution(steps, channels, filters, taps, dilation, stride=1, **settings):
     return keras.Model(x, layers.Conv1D(filters, taps, **settings)(x))
 
 
-def normalization(steps, channels):
+def normalization(steps, channels, **settings):
     keras.utils.set_random_seed(5)
     x = keras.Input((steps, channels))
-    settings = {"beta_initializer": "normal", "gamma_initializer": "uniform"}
+    settings = {"beta_initializer": "normal", "gamma_initializer": "uniform"} | settings
     return keras.Model(x, layers.LayerNormalization(**settings)(x))
 
 
@@ -161,6 +161,28 @@ def test_a_block_whose_inside_is_read_elsewhere_is_computed_layer_by_layer():
     check(wider, records=3, tolerance=1e-5)
 
 
+def test_blocks_that_only_look_like_one_are_computed_layer_by_layer():
+    model = seqnet(blocks=2, waveform_shape=(3, 256))
+    configs = {layer.name: layer.get_config() for layer in model.layers}
+    changes = [
+        ("block_1_norm", {"axis": 1}),
+        ("block_1_mean", {"data_format": "channels_first"}),
+        ("block_1_squeeze", {"activity_regularizer": "l2"}),
+        ("block_1_gate", {"activation": "tanh"}),
+        ("block_1_mixing", {"use_bias": False}),
+        ("block_1_convolution", {"padding": "causal"}),
+    ]
+    for name, change in changes:
+
+        def rebuilt(layer, name=name, change=change):
+            different = change if layer.name == name else {}
+            return type(layer).from_config(configs[layer.name] | different)
+
+        other = keras.models.clone_model(model, clone_function=rebuilt)
+        assert operations_of(other).count("TfseqFrameBlock") == 1, name
+        check(other, records=3, tolerance=1e-5)
+
+
 def test_channels_are_dropped_as_by_keras():
     model = seqnet(dropout=0.4, blocks=2)
     generators = [layer.seed_generator for layer in model.layers if hasattr(layer, "rate")]
@@ -182,6 +204,35 @@ def test_channels_are_dropped_as_by_keras():
 @pytest.mark.parametrize("channels", [16, 80])
 def test_a_normalization_and_its_gradients_are_keras_s(channels):
     check(normalization(21, channels), records=18)
+
+
+@pytest.mark.parametrize("sizes", [(1, 32, 16), (16, 3, 1), (1, 16, 1), (1, 30, 3)], ids=str)
+def test_a_transposed_convolution_and_its_gradients_are_keras_s(sizes):
+    filters, taps, stride = sizes
+    keras.utils.set_random_seed(11)
+    x = keras.Input((25, 32))
+    settings = {"padding": "same", "bias_initializer": "normal"}
+    y = layers.Conv1DTranspose(filters, taps, strides=stride, **settings)(x)
+    check(keras.Model(x, y), records=3)
+
+
+def test_a_normalization_over_time_is_not_taken_for_one_of_channels():
+    check(normalization(16, 16, axis=1), records=3)
+
+
+def test_five_taps_round_little_more_than_sums_of_products():
+    random = np.random.default_rng(9)
+    x = random.normal(size=(2, 250, 64)).astype(np.float32)
+    model = convolution(250, 64, 64, 5, 4, bias_initializer="zeros")
+    kernel = model.layers[1].kernel.numpy().astype(np.float64)
+    padded = np.pad(x.astype(np.float64), [(0, 0), (8, 8), (0, 0)])
+    exact = sum(padded[:, 4 * tap : 4 * tap + 250] @ kernel[tap] for tap in range(5))
+    of_kernels, of_keras = (
+        np.sqrt(np.mean((computed(x) - exact) ** 2) / np.mean(exact**2))
+        for computed in (LoweredToFrames(model), model)
+    )
+    assert of_kernels < 1e-6
+    assert of_kernels < 3 * of_keras
 
 
 def test_silu_and_its_gradient_are_keras_s_wherever_they_are_not_level():
@@ -212,6 +263,7 @@ def test_sizes_that_do_not_fit_are_refused():
     kernel, bias = tf.ones((3, 16, 16)), tf.ones(16)
     context = [tf.ones((16, 4)), tf.ones(4), tf.ones((4, 16)), bias]
     block = [bias, bias, kernel, bias, *context, tf.ones((1, 16, 16)), bias]
+    no_taps = [*block[:2], kernel[:0], *block[3:]]
     wrong = [
         lambda: operations.tfseq_convolve_frames(x, tf.ones((3, 32, 16)), bias, **settings),
         lambda: operations.tfseq_convolve_frames(x, tf.ones((3, 16, 20)), tf.ones(20), **settings),
@@ -223,11 +275,12 @@ def test_sizes_that_do_not_fit_are_refused():
         lambda: operations.tfseq_normalize_frames(x, tf.ones(15), bias, epsilon=0.1),
         lambda: operations.tfseq_normalize_frames_backward(x, bias, x[1:], epsilon=0.1),
         lambda: operations.tfseq_silu_backward(x, x[1:]),
-        lambda: operations.tfseq_frame_block(x, x[0], block, dilation=1, epsilon=0.1),
-        lambda: operations.tfseq_frame_block(x, x[0, :0], block[::-1], dilation=1, epsilon=0.1),
-        lambda: operations.tfseq_frame_block(x, x[0, :0], block, dilation=0, epsilon=0.1),
+        lambda: operations.tfseq_frame_block(x, x[0], *block, dilation=1, epsilon=0.1),
+        lambda: operations.tfseq_frame_block(x, x[0, :0], *block[::-1], dilation=1, epsilon=0.1),
+        lambda: operations.tfseq_frame_block(x, x[0, :0], *block, dilation=0, epsilon=0.1),
+        lambda: operations.tfseq_frame_block(x, x[0, :0], *no_taps, dilation=1, epsilon=0.1),
         lambda: operations.tfseq_frame_block_backward(
-            x, x[0, :0], x, x[1:], block, dilation=1, epsilon=0.1
+            x, x[0, :0], x, x[1:], *block, dilation=1, epsilon=0.1
         ),
     ]
     for each in wrong:

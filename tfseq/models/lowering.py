@@ -127,7 +127,7 @@ def _run(
         taken = [values.get(id(tensor)) for tensor in inputs(layer)]
         value = None
         for rules in (image_rules.RULES, layout.sequence_rules or line_rules.RULES):
-            if value is None and type(layer) in rules:
+            if value is None and type(layer) in rules and not layer.activity_regularizer:
                 value = rules[type(layer)](Place(graph, layer, training, layout), *taken)
         if value is None:
             plain = [_to_plain(each) for each in taken]

@@ -36,7 +36,8 @@ struct Taken {
     if (!call.ok()) return;
     shape = ShapeOf(image);
     const std::vector<int64_t> kernel = ShapeOf(arrays[kKernel]);
-    bool fits = shape.size() == 3 && kernel.size() == 3 && shape[1] > 0 && shape[2] > 0;
+    bool fits = shape.size() == 3 && kernel.size() == 3 && kernel[0] > 0;
+    fits = fits && shape[1] > 0 && shape[2] > 0;
     fits = fits && shape[2] % kLanes == 0 && attributes.dilation > 0;
     if (fits) {
       sizes = {int(shape[1]), int(shape[2]), int(kernel[0]), attributes.dilation,
@@ -68,10 +69,10 @@ void Forward(void* attributes, TF_OpKernelContext* context) {
   if (!call.ok()) return;
   float *to = call.Out(0, taken.shape), *convolved = call.Out(1, taken.shape);
   if (!call.ok()) return;
-  const FrameBlock block(taken.sizes, taken.weights);
+  const FrameBlock forward(taken.sizes, taken.weights);
   ForEach(taken.shape[0], [&](int record) {
     const size_t at = record * taken.sizes.Values();
-    block.Forward(taken.x + at, taken.Mask(record), convolved + at, to + at);
+    forward(taken.x + at, taken.Mask(record), convolved + at, to + at);
   });
 }
 
@@ -91,25 +92,38 @@ void Backward(void* attributes, TF_OpKernelContext* context) {
     of_weights[array] = call.OutLike(4 + array, 1 + array);
   }
   if (!call.ok()) return;
-  const TrainedFrameBlock block(taken.sizes, taken.weights);
-  Floats sums(block.Sums());
-  SumByGroup(taken.shape[0], block.Sums(), sums.data(), [&](int record, float* own) {
+  const FrameBlockBack back(taken.sizes, taken.weights);
+  Floats sums(back.Sums());
+  SumByGroup(taken.shape[0], back.Sums(), sums.data(), [&](int record, float* own) {
     const size_t at = record * taken.sizes.Values();
-    block.Backward(taken.x + at, taken.Mask(record), Values(convolved) + at,
-                   Values(upstream) + at, of_x + at, own);
+    back(taken.x + at, taken.Mask(record), Values(convolved) + at, Values(upstream) + at,
+         of_x + at, own);
   });
-  block.Write(sums.data(), of_weights);
+  back.Write(sums.data(), of_weights);
 }
 
-const std::vector<const char*> kAttributes = {"dilation: int", "epsilon: float", "arrays: int"};
+// The names of some values, and behind them of what a block learns, or of the gradients of that.
+std::vector<const char*> With(std::vector<const char*> names, bool gradients) {
+  const std::initializer_list<const char*> learned = {
+      "scale: float", "shift: float", "kernel: float", "bias: float", "squeeze: float",
+      "squeeze_bias: float", "excite: float", "excite_bias: float", "mixing: float",
+      "mixing_bias: float"};
+  const std::initializer_list<const char*> of_learned = {
+      "of_scale: float", "of_shift: float", "of_kernel: float", "of_bias: float",
+      "of_squeeze: float", "of_squeeze_bias: float", "of_excite: float", "of_excite_bias: float",
+      "of_mixing: float", "of_mixing_bias: float"};
+  names.insert(names.end(), gradients ? of_learned : learned);
+  return names;
+}
+
+const std::vector<const char*> kAttributes = {"dilation: int", "epsilon: float"};
 
 const bool registered[] = {
-    Register({"TfseqFrameBlock", kAttributes, {"x: float", "masks: float", "weights: arrays * float"},
+    Register({"TfseqFrameBlock", kAttributes, With({"x: float", "masks: float"}, false),
               {"output: float", "convolved: float"}, NewBlock, Forward, DeleteBlock}),
     Register({"TfseqFrameBlockBackward", kAttributes,
-              {"x: float", "masks: float", "convolved: float", "upstream: float",
-               "weights: arrays * float"},
-              {"of_x: float", "of_weights: arrays * float"}, NewBlock, Backward, DeleteBlock}),
+              With({"x: float", "masks: float", "convolved: float", "upstream: float"}, false),
+              With({"of_x: float"}, true), NewBlock, Backward, DeleteBlock}),
 };
 
 }  // namespace

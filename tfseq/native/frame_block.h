@@ -38,30 +38,8 @@ struct BlockSizes {
   }
 };
 
-// Normalization, convolution, SiLU, context, dropout and mixing; plus what it takes.
-class FrameBlock {
- public:
-  FrameBlock(const BlockSizes& sizes, const BlockWeights& weights)
-      : sizes_(sizes), weights_(weights), normalization_(sizes.channels, sizes.epsilon),
-        context_({sizes.channels, sizes.squeezed}, &weights_[kSqueeze]),
-        convolution_(sizes.Convolution(), weights[kKernel], weights[kBias]),
-        mixing_(sizes.Mixing(), weights[kMixing], weights[kMixingBias]) {}
-
-  FrameBlock(const FrameBlock&) = delete;  // the context reads its weights here
-
-  // Writes the output and what the convolution wrote, which a gradient needs. The mask, one number
-  // a channel, may be none.
-  void Forward(const float* x, const float* mask, float* convolved, float* to) const {
-    static thread_local Between between;
-    Normalize(x, between.normal);
-    convolution_.OfPadded(between.normal.data(), convolved);
-    Activate(convolved, mask, between, nullptr);
-    mixing_.OfPadded(between.mixed.data(), to);
-    for (size_t at = 0; at < sizes_.Values(); at += kLanes) {
-      Store(Load(to + at) + Load(x + at), to + at);
-    }
-  }
-
+// What the passes of a block have in common.
+class BlockInside {
  protected:
   // What lies between x and the output of one record.
   struct Between {
@@ -69,8 +47,15 @@ class FrameBlock {
     ContextValues context;
   };
 
-  void Normalize(const float* x, Padded& normal) const {
-    float* to = normal.Room(convolution_.of());
+  BlockInside(const BlockSizes& sizes, const BlockWeights& weights)
+      : sizes_(sizes), weights_(weights), normalization_(sizes.channels, sizes.epsilon),
+        context_({sizes.channels, sizes.squeezed}, &weights_[kSqueeze]) {}
+
+  BlockInside(const BlockInside&) = delete;  // the context reads its weights here
+
+  // Writes what the convolution takes.
+  void Normalize(const float* x, Between& between) const {
+    float* to = between.normal.Room(sizes_.Convolution());
     for (size_t at = 0; at < sizes_.Values(); at += sizes_.channels) {
       normalization_.Forward(x + at, weights_[kScale], weights_[kShift], to + at);
     }
@@ -78,7 +63,7 @@ class FrameBlock {
 
   // Writes what the mixing takes, and the slopes of the activation, if they are wanted.
   void Activate(const float* convolved, const float* mask, Between& between, float* slopes) const {
-    float* to = between.mixed.Room(mixing_.of());
+    float* to = between.mixed.Room(sizes_.Mixing());
     float* mean = context_.Mean(between.context);
     for (int channel = 0; channel < sizes_.channels; channel += kLanes) {
       Vector sum = {};
@@ -108,41 +93,65 @@ class FrameBlock {
   BlockWeights weights_;
   FrameNormalization normalization_;
   FrameContext context_;
+};
+
+// Normalization, convolution, SiLU, context, dropout and mixing; plus what it takes. The mask, one
+// number a channel, may be none.
+class FrameBlock : BlockInside {
+ public:
+  FrameBlock(const BlockSizes& sizes, const BlockWeights& weights)
+      : BlockInside(sizes, weights),
+        convolution_(sizes.Convolution(), weights[kKernel], weights[kBias]),
+        mixing_(sizes.Mixing(), weights[kMixing], weights[kMixingBias]) {}
+
+  // Writes the output of a record, and what the convolution wrote, which its gradient needs.
+  void operator()(const float* x, const float* mask, float* convolved, float* to) const {
+    static thread_local Between between;
+    Normalize(x, between);
+    convolution_.OfPadded(between.normal.data(), convolved);
+    Activate(convolved, mask, between, nullptr);
+    mixing_.OfPadded(between.mixed.data(), to);
+    for (size_t at = 0; at < sizes_.Values(); at += kLanes) {
+      Store(Load(to + at) + Load(x + at), to + at);
+    }
+  }
+
+ private:
   FrameConvolution convolution_, mixing_;
 };
 
-// The same with its gradients.
-class TrainedFrameBlock : public FrameBlock {
+// What takes gradients back through a block.
+class FrameBlockBack : BlockInside {
  public:
-  TrainedFrameBlock(const BlockSizes& sizes, const BlockWeights& weights)
-      : FrameBlock(sizes, weights),
+  FrameBlockBack(const BlockSizes& sizes, const BlockWeights& weights)
+      : BlockInside(sizes, weights),
         convolution_back_(FrameConvolution::Back(sizes.Convolution(), weights[kKernel])),
         mixing_back_(FrameConvolution::Back(sizes.Mixing(), weights[kMixing])),
         of_convolution_(sizes.Convolution()), of_mixing_(sizes.Mixing()) {}
 
   // Of the gradients of what is learned.
-  size_t Sums() const { return Places().end; }
+  size_t Sums() const { return Offsets().end; }
 
   // Writes the gradient of a record; adds to the sums.
-  void Backward(const float* x, const float* mask, const float* convolved, const float* upstream,
-                float* of_x, float* sums) const {
+  void operator()(const float* x, const float* mask, const float* convolved,
+                  const float* upstream, float* of_x, float* sums) const {
     static thread_local Between between;
     static thread_local Padded back;
     static thread_local Floats slopes, of_normal;
-    const auto places = Places();
-    Normalize(x, between.normal);
+    const auto offsets = Offsets();
+    Normalize(x, between);
     slopes.Resize(sizes_.Values());
     Activate(convolved, mask, between, slopes.data());
-    of_mixing_.AddOfPadded(between.mixed.data(), upstream, sums + places.mixing);
-    float* above = back.Room(convolution_back_.of());
+    of_mixing_.AddOfPadded(between.mixed.data(), upstream, sums + offsets.mixing);
+    float* above = back.Room(sizes_.Convolution().Back());
     mixing_back_(upstream, above);
-    BackToConvolved(mask, slopes.data(), between.context, above, sums + places.context);
-    of_convolution_.AddOfPadded(between.normal.data(), above, sums + places.convolution);
+    BackToConvolved(mask, slopes.data(), between.context, above, sums + offsets.context);
+    of_convolution_.AddOfPadded(between.normal.data(), above, sums + offsets.convolution);
     of_normal.Resize(sizes_.Values());
     convolution_back_.OfPadded(back.data(), of_normal.data());
     for (size_t at = 0; at < sizes_.Values(); at += sizes_.channels) {
       normalization_.Backward(x + at, weights_[kScale], of_normal.data() + at, of_x + at,
-                              sums + places.scale, sums + places.shift);
+                              sums + offsets.scale, sums + offsets.shift);
       for (size_t c = at; c < at + sizes_.channels; c += kLanes) {
         Store(Load(of_x + c) + Load(upstream + c), of_x + c);
       }
@@ -150,12 +159,12 @@ class TrainedFrameBlock : public FrameBlock {
   }
 
   void Write(const float* sums, const std::array<float*, kBlockArrays>& to) const {
-    const auto places = Places();
-    of_convolution_.Write(sums + places.convolution, to[kKernel], to[kBias]);
-    of_mixing_.Write(sums + places.mixing, to[kMixing], to[kMixingBias]);
-    std::copy_n(sums + places.scale, sizes_.channels, to[kScale]);
-    std::copy_n(sums + places.shift, sizes_.channels, to[kShift]);
-    const float* from = sums + places.context;
+    const auto offsets = Offsets();
+    of_convolution_.Write(sums + offsets.convolution, to[kKernel], to[kBias]);
+    of_mixing_.Write(sums + offsets.mixing, to[kMixing], to[kMixingBias]);
+    std::copy_n(sums + offsets.scale, sizes_.channels, to[kScale]);
+    std::copy_n(sums + offsets.shift, sizes_.channels, to[kShift]);
+    const float* from = sums + offsets.context;
     for (int array = kSqueeze; array <= kExciteBias; from += sizes_.Size(array++)) {
       std::copy_n(from, sizes_.Size(array), to[array]);
     }
@@ -163,10 +172,10 @@ class TrainedFrameBlock : public FrameBlock {
 
  private:
   // Where the sums lie; those of the context have any size, and are the last.
-  struct SumPlaces {
+  struct SumOffsets {
     size_t scale, shift, convolution, mixing, context, end;
   };
-  SumPlaces Places() const {
+  SumOffsets Offsets() const {
     const size_t channels = sizes_.channels, mixing = 2 * channels + of_convolution_.Sums();
     const size_t context = mixing + of_mixing_.Sums();
     return {0, channels, 2 * channels, mixing, context, context + context_.Sums()};

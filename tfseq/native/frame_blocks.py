@@ -5,7 +5,7 @@ but for what the convolution wrote is computed again for the gradients.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 import keras
@@ -50,8 +50,8 @@ class FrameBlock:
     sum: layers.Add
 
     @classmethod
-    def before(cls, graph: LayerGraph, summed: layers.Layer) -> Self | None:
-        """Returns the block that ends with a sum, if one does that the kernels know."""
+    def ending_with(cls, summed: layers.Layer, graph: LayerGraph) -> Self | None:
+        """Returns the block that ends with a layer, if one does that the kernels know."""
         if type(summed) is not layers.Add or len(terms := graph.producers(summed)) != 2:
             return None
         x, mixing = terms
@@ -77,13 +77,14 @@ class FrameBlock:
     @property
     def inside(self) -> list[str]:
         """The names of all layers but the last."""
-        return [getattr(self, field.name).name for field in dataclasses.fields(self)[:-1]]
+        return [layer.name for layer in self._layers[:-1]]
 
     @property
     def weights(self) -> list[keras.Variable]:
         """What it learns, as the kernels take it."""
-        dense = (self.convolution, self.squeeze, self.excite, self.mixing)
-        return [self.norm.gamma, self.norm.beta, *(w for each in dense for w in each.weights)]
+        others = (self.convolution, self.squeeze, self.excite, self.mixing)
+        kernels_and_biases = (array for each in others for array in (each.kernel, each.bias))
+        return [self.norm.gamma, self.norm.beta, *kernels_and_biases]
 
     def __call__(self, x: Tensor, *, training: bool) -> Tensor:
         """Computes (batch, steps, channels) of such values."""
@@ -94,22 +95,26 @@ class FrameBlock:
         output, _ = kernels().operations.tfseq_frame_block(
             x,
             masks,
-            [tf.convert_to_tensor(each) for each in self.weights],
+            *(tf.convert_to_tensor(each) for each in self.weights),
             dilation=dilation,
             epsilon=self.norm.epsilon,
         )
         return shaped([output], [x])[0]
 
+    @property
+    def _layers(self) -> list[layers.Layer]:
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
+
     def _is_alone(self, graph: LayerGraph) -> bool:
         """Whether nothing else takes what its layers but the last put out."""
         names = {*self.inside, self.sum.name}
-        consumers = [graph.consumers(getattr(self, f.name)) for f in dataclasses.fields(self)[:-1]]
-        return all(each and {layer.name for layer in each} <= names for each in consumers)
+        consumers = (layer for inside in self._layers[:-1] for layer in graph.consumers(inside))
+        return all(layer.name in names for layer in consumers)
 
     def _is_known(self) -> bool:
-        inside = [getattr(self, field.name) for field in dataclasses.fields(self)]
-        if any(layer.compute_dtype != "float32" for layer in inside):
-            return False
+        for layer in self._layers:
+            if layer.compute_dtype != "float32" or layer.activity_regularizer:
+                return False
         channels = self.convolution.kernel.shape[1]
         known = is_plain(self.convolution) and is_plain(self.mixing) and normalizes(self.norm)
         for dense in (self.squeeze, self.excite):
@@ -118,15 +123,8 @@ class FrameBlock:
             known = known and each.activation is keras.activations.silu
         same = self.convolution.filters == self.mixing.filters == self.excite.units == channels
         strides = self.convolution.strides == self.mixing.kernel_size == self.mixing.strides == (1,)
-        return known and same and strides and channels % VECTOR == 0 and self.mean.keepdims
-
-
-def find_blocks(model: keras.Model) -> Iterator[FrameBlock]:
-    """Yields the blocks of a functional model that the kernels know."""
-    graph = LayerGraph(model)
-    for layer in model.layers:
-        if block := FrameBlock.before(graph, layer):
-            yield block
+        averages = self.mean.keepdims and self.mean.data_format == "channels_last"
+        return known and same and strides and averages and channels % VECTOR == 0
 
 
 def is_plain(layer: layers.Conv1D | layers.Conv1DTranspose) -> bool:
@@ -138,8 +136,8 @@ def is_plain(layer: layers.Conv1D | layers.Conv1DTranspose) -> bool:
 
 def normalizes(layer: layers.LayerNormalization) -> bool:
     """Whether a normalization is of the channels of each frame, with scale and shift."""
-    known = layer.scale and layer.center and not layer.rms_scaling
-    return known and layer.gamma.shape == (layer.input.shape[-1],) and len(layer.input.shape) == 3
+    known = layer.scale and layer.center and not layer.rms_scaling and len(layer.input.shape) == 3
+    return known and [axis % 3 for axis in layer.axis] == [2]
 
 
 def shaped(gradients: Sequence[Tensor], of: Sequence[Tensor]) -> list[Tensor]:
@@ -160,12 +158,12 @@ def _previous(
 @tf.RegisterGradient("TfseqFrameBlock")
 def _gradients_of_block(forward: tf.Operation, upstream: Tensor, _: Tensor) -> list[Tensor | None]:
     x, masks, *weights = forward.inputs
-    of_x, of_weights = kernels().operations.tfseq_frame_block_backward(
+    of_x, *of_weights = kernels().operations.tfseq_frame_block_backward(
         x,
         masks,
         forward.outputs[1],
         upstream,
-        weights,
+        *weights,
         dilation=forward.get_attr("dilation"),
         epsilon=forward.get_attr("epsilon"),
     )

@@ -21,6 +21,8 @@ class FrameConvolution {
     }
   }
 
+  FrameConvolution(FrameConvolution&&) = default;  // a copy would read the weights of the other
+
   // What takes gradients back from the output of a convolution to its input.
   static FrameConvolution Back(const Taps& of, const float* weights) {
     Floats turned = Turned(of, weights);
@@ -28,8 +30,6 @@ class FrameConvolution {
     if (!back.in_tiles_) back.own_ = std::move(turned);  // which stays where it is
     return back;
   }
-
-  const Taps& of() const { return of_; }
 
   void operator()(const float* record, float* to) const {
     static thread_local Padded padded;

@@ -24,7 +24,6 @@ void ForAll(int64_t values, float* to, OfStep vector) {
     }
   };
   const int parts = (values + kPart - 1) / kPart;
-  if (parts == 1) return part(0);  // to wake the other threads would take longer
   ForEach(parts, part);
 }
 

@@ -13,7 +13,7 @@ struct Convolution {
 
   // Returns the sizes of a call; refuses what does not fit together.
   Taps Of(Call& call, const std::vector<int64_t>& x, int64_t filters) const {
-    bool fits = x.size() == 3 && filters > 0 && filters % kLanes == 0;
+    bool fits = x.size() == 3 && x[2] > 0 && filters > 0 && filters % kLanes == 0;
     fits = fits && stride > 0 && dilation > 0 && taps > 0 && taps % stride == 0;
     if (fits && (stride == 1 || dilation == 1)) {
       return Taps::Same(x[1], x[2], filters, taps, stride, dilation);

@@ -17,8 +17,8 @@ constexpr int kTileRows = 6, kTileVectors = 4;
 constexpr int kTileRows = 6, kTileVectors = 2;
 #endif
 
-// As far as any reads beside a frame, but those with more taps.
-constexpr int kMostTaps = 8;
+// Frames that a tile reads (winograd.h).
+constexpr int kPoints = 8;
 
 // A convolution of frames, which lie behind one another in a record. One with a stride is that of
 // longer frames: as many steps as it goes on at a time.
@@ -43,6 +43,11 @@ struct Taps {
     return {steps, filters, channels, taps, dilation, behind * filters, steps * filters};
   }
 
+  // Whether tiles can convolve it. Of two taps they would round more than of any other number.
+  bool FitTiles() const {
+    return taps > 2 && taps < kPoints && dilation < steps && channels % kLanes == 0;
+  }
+
   size_t Sums() const { return size_t(steps) * filters; }
   size_t Weights() const { return size_t(taps) * channels * filters; }
 };
@@ -52,8 +57,9 @@ class Padded {
  public:
   // Returns where the record is to be written.
   float* Room(const Taps& of) {
-    const size_t frames = of.steps + kTileRows + size_t(std::max(of.taps, kMostTaps)) * of.dilation;
-    const size_t size = frames * of.channels, behind = size_t(of.before) + of.values;
+    const size_t reach = size_t(of.FitTiles() ? kPoints : of.taps) * of.dilation;
+    const size_t size = (of.steps + kTileRows + reach) * of.channels;
+    const size_t behind = size_t(of.before) + of.values;
     data_.Resize(size);
     std::fill_n(data_.data(), of.before, 0.0f);
     std::fill_n(data_.data() + behind, size - behind, 0.0f);

@@ -22,7 +22,6 @@ from tfseq.models.lowering import Lowered
 from tfseq.native.frame_blocks import (
     VECTOR,
     FrameBlock,
-    find_blocks,
     is_plain,
     normalizes,
     shaped,
@@ -47,7 +46,8 @@ class LoweredToFrames(TracedOnce, Lowered):
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__(model)
-        blocks_by_sum = {block.sum.name: block for block in find_blocks(model)}
+        found = (FrameBlock.ending_with(layer, self._graph) for layer in model.layers)
+        blocks_by_sum = {block.sum.name: block for block in found if block}
         self._layout = dataclasses.replace(
             blocks.LAYOUT,
             sequence_rules=_RULES | {layers.Add: functools.partial(_sum, blocks_by_sum)},
@@ -85,7 +85,8 @@ def _conv1d_transpose(place: Place, x: Any) -> Tensor | None:
     layer = place.layer
     (taps,), (stride,) = layer.kernel_size, layer.strides
     _, filters, channels = layer.kernel.shape
-    whole = taps % stride == 0 and taps * filters % VECTOR == 0 and channels % VECTOR == 0
+    columns = filters if stride == 1 else taps * filters
+    whole = taps % stride == 0 and columns % VECTOR == 0 and channels % VECTOR == 0
     plain = is_plain(layer) and layer.output_padding is None and layer.dilation_rate == (1,)
     if not (whole and plain and layer.compute_dtype == "float32"):
         return None

@@ -34,7 +34,6 @@ void SumByGroup(int records, int sums, float* to, Work work) {
       std::memcpy(to + at, &sum, std::min(kLanes, sums - at) * sizeof(float));
     }
   };
-  if (sums <= kPart) return add(0);  // to wake the other threads would take longer
   ForEach((sums + kPart - 1) / kPart, add);
 }
 

@@ -72,7 +72,7 @@ class Threads {
 // Calls work(index) for each of some things.
 template <class Work>
 void ForEach(int count, Work work) {
-  if (count == 1) return work(0);  // to wake the other threads takes longer than some work
+  if (count == 1) return work(0);  // to wake the other threads would take longer
   std::atomic<int> next{0};
   Threads::Shared().Run([&] {
     for (int index; (index = next++) < count;) work(index);

@@ -60,13 +60,18 @@ class Floats {
  public:
   explicit Floats(size_t size = 0) { Resize(size); }
 
-  void Resize(size_t size) { vectors_.resize((size + kLanes - 1) / kLanes); }
+  void Resize(size_t size) { lines_.resize((size + kLine - 1) / kLine); }
 
-  float* data() { return reinterpret_cast<float*>(vectors_.data()); }
-  const float* data() const { return reinterpret_cast<const float*>(vectors_.data()); }
+  float* data() { return reinterpret_cast<float*>(lines_.data()); }
+  const float* data() const { return reinterpret_cast<const float*>(lines_.data()); }
 
  private:
-  std::vector<Vector> vectors_;
+  static constexpr size_t kLine = 16;
+  struct alignas(kLine * sizeof(float)) Line {
+    float values[kLine];
+  };
+
+  std::vector<Line> lines_;
 };
 
 // Every second of 2 * kLanes values that follow one another, and the others.

@@ -1,4 +1,4 @@
-// Convolutions of frames with two fifths of the products: Winograd's, of Toom and Cook.
+// Convolutions of frames with half of the products or less: Winograd's, of Toom and Cook.
 #ifndef TFSEQ_NATIVE_WINOGRAD_H_
 #define TFSEQ_NATIVE_WINOGRAD_H_
 
@@ -10,10 +10,12 @@
 // dimension. Taps, and the gradients of frames, are coefficients of polynomials. The product of two
 // takes as many products as coefficients of the one times those of the other, but only as many as
 // it has coefficients itself where both are known by their values at as many points. A convolution
-// is the transpose of such a product. There are eight points here, for any number of taps.
+// is the transpose of such a product. There are eight points here, for three to seven taps. What is
+// rounded is as large as the largest of the eight frames that a tile reads, and what of them is not
+// a number makes all that the tile writes such.
 namespace tfseq {
 
-constexpr int kPoints = 8;  // 0, 1, -1, 2, -2, 1/2, -1/2 and infinity
+// At each of the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity.
 using AtPoints = Vector[kPoints];
 
 // One over the product of the differences of a point to the others.
@@ -73,10 +75,9 @@ class Tiles {
   explicit Tiles(const Taps& of)
       : of_(of), frames_(kPoints + 1 - of.taps), matrix_(size_t(of.channels) * of.filters) {}
 
-  // Whether that can be, and takes enough fewer products. Of two taps it would take little fewer,
-  // and round more than for any other number: its tiles have the most frames.
+  // Whether that can be, and takes enough fewer products.
   static bool Pay(const Taps& of) {
-    if (of.taps <= 2 || of.taps >= kPoints || of.channels % kLanes) return false;
+    if (!of.FitTiles()) return false;
     const Tiles tiles(of);
     long count = 0;
     tiles.ForTiles([&](int) { ++count; });
