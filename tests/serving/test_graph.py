@@ -1,6 +1,9 @@
 """An export is plain TensorFlow, stored once, whatever trained the model."""
 
 import math
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -26,18 +29,49 @@ def exported(tmp_path_factory):
     return folder
 
 
-def test_the_graph_is_made_of_tensorflow_s_own_operations_without_xla(exported):
-    saved = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
+def graph_of(folder):
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     graph = saved.meta_graphs[0].graph_def
+    return graph, [*graph.node, *(n for each in graph.library.function for n in each.node_def)]
+
+
+def test_the_graph_is_made_of_tensorflow_s_own_operations_without_xla(exported):
+    graph, nodes = graph_of(exported)
     functions = {function.signature.name for function in graph.library.function}
     attributes = [function.attr for function in graph.library.function]
-    nodes = [*graph.node, *(n for function in graph.library.function for n in function.node_def)]
     assert len(nodes) > 50
     for node in nodes:
         assert node.op in functions or hasattr(tf.raw_ops, node.op), node.op
         assert "xla" not in node.op.lower()
     for attribute in [*attributes, *(node.attr for node in nodes)]:
         assert not attribute["_XlaMustCompile"].b
+
+
+PLAIN_TENSORFLOW = """
+import sys
+import numpy as np, tensorflow as tf
+serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+np.save(sys.argv[3], serve(waveform=tf.constant(np.load(sys.argv[2])))["label"].numpy())
+"""
+
+
+def test_dilated_convolutions_are_one_operation_each_on_any_processor(tmp_path):
+    keras.utils.set_random_seed(0)
+    settings = {"filters": 16, "blocks": 3, "kernel_size": 3, "activation": "gelu"}
+    model = models.build("seqnet", waveform_shape=(4, 400), **settings)
+    signatures.save(model, tmp_path / "model")
+    _, nodes = graph_of(tmp_path / "model")
+    assert not [node for node in nodes if node.op == "SpaceToBatchND"]
+    waveform = np.random.default_rng(0).normal(size=(3, 4, 400)).astype(np.float32)
+    np.save(tmp_path / "x.npy", waveform)
+    files = [str(tmp_path / name) for name in ("model", "x.npy", "y.npy")]
+    for with_onednn in ("1", "0"):  # that of Arm and of older processors is another convolution
+        environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": with_onednn}
+        subprocess.run(
+            [sys.executable, "-c", PLAIN_TENSORFLOW, *files], env=environment, check=True
+        )
+        labels, expected = np.load(files[2]), model(waveform, training=False)
+        np.testing.assert_allclose(labels, expected, rtol=0, atol=1e-5)
 
 
 def test_the_signatures_have_the_inputs_and_outputs_that_are_documented(exported):

@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from tfseq import schema
 from tfseq.models import lowering
+from tfseq.serving import inference
 
 ARCHITECTURE = "assets.extra/architecture.json"
 """The file of an export that holds the model's layers, as Keras writes them."""
@@ -109,11 +110,10 @@ def _network(model: keras.Model, half_width: keras.Model | None, steps: int) -> 
 
 
 def _inference(model: keras.Model, steps: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    # Its matrix products are faster than TensorFlow's convolutions, without XLA too.
-    infer = lowering.inference(model)
+    infer = inference.inference(model)
     infer_one = lowering.of_one_record(model)
 
-    def inference(waveform: tf.Tensor) -> tf.Tensor:
+    def label(waveform: tf.Tensor) -> tf.Tensor:
         records = tf.shape(waveform)[0]
 
         # The first branch computes any number of records: `tfseq.formats` converts that one alone.
@@ -128,7 +128,7 @@ def _inference(model: keras.Model, steps: int) -> Callable[[tf.Tensor], tf.Tenso
             return any_or_none(many)
         return tf.cond(records > 1, many, lambda: any_or_none(lambda: infer_one(waveform)))
 
-    return inference
+    return label
 
 
 def _of_shape(waveform: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
