@@ -2,7 +2,6 @@
 #ifndef TFSEQ_NATIVE_ROWS_H_
 #define TFSEQ_NATIVE_ROWS_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <vector>
