@@ -54,9 +54,9 @@ class FrameConvolution {
 class FramesBack {
  public:
   FramesBack(const Taps& of, const float* weights)
-      : of_(of), columns_(of.taps * of.channels), turned_(of.Weights()),
-        product_({of.steps, of.filters, columns_, 1, 1, 0, of.steps * of.filters},
-                 Transposed(weights), nullptr) {}
+      : of_(of), columns_(of.taps * of.channels),
+        product_(FrameConvolution::Back(
+            {of.steps, columns_, of.filters, 1, 1, 0, of.steps * columns_}, weights)) {}
 
   void operator()(const float* upstream, float* to) const {
     static thread_local Floats by_frame;
@@ -73,17 +73,8 @@ class FramesBack {
   }
 
  private:
-  const float* Transposed(const float* weights) {
-    for (int filter = 0; filter < of_.filters; ++filter) {
-      float* to = turned_.data() + size_t(filter) * columns_;
-      for (int at = 0; at < columns_; ++at) to[at] = weights[size_t(at) * of_.filters + filter];
-    }
-    return turned_.data();
-  }
-
   Taps of_;
   int columns_;
-  Floats turned_;
   FrameConvolution product_;
 };
 
